@@ -1,0 +1,121 @@
+// Package contract holds the Runtime contract: what a fabric service's image
+// needs from the host that runs it, said once and read by everybody.
+//
+// The description's runtime block becomes a Contract in builder/plan; the
+// engine writes it into the image as the OCI label [Label]; builder/verify and
+// the Ansible role ib_service make containers from it and from nothing else.
+// The package imports nothing of ibforge, and everything may import it.
+package contract
+
+// Version is the version of the contract's shape. A reader refuses a contract
+// whose version it does not know instead of guessing at its meaning.
+const Version = 1
+
+// Label is the OCI image label that holds the contract as compact JSON.
+const Label = "io.ibforge.runtime"
+
+// Contract is what one image needs at run time. All lists are sorted by the
+// order of the description; none of them is null in JSON.
+type Contract struct {
+	// Version of this shape; see [Version].
+	Version int `json:"version" jsonschema:"enum=1"`
+	// Image is the name of the description's image block, such as "opensm".
+	Image string `json:"image" jsonschema:"minLength=1"`
+	// Init is the program that runs as PID 1. Only "systemd" is known: the
+	// container needs the tmpfs list below and a view of its cgroup, whose form
+	// depends on the host (cgroup v1 or v2) and is therefore not in here.
+	Init string `json:"init" jsonschema:"enum=systemd"`
+	// Network is the network mode. Fabric services need "host".
+	Network string `json:"network" jsonschema:"enum=host,enum=none"`
+	// ReadOnly says that the root file system is mounted read-only; only
+	// volumes and tmpfs are writable.
+	ReadOnly bool `json:"read_only"`
+	// Ports that the service listens on.
+	Ports []Port `json:"ports"`
+	// Volumes that outlive the container.
+	Volumes []Volume `json:"volumes"`
+	// Tmpfs mounts, empty at every start.
+	Tmpfs []Tmpfs `json:"tmpfs"`
+	// Devices of the host that the service opens.
+	Devices []Device `json:"devices"`
+	// Capabilities beyond the container engine's default set, each with the
+	// reason why the service cannot do without.
+	Capabilities []Capability `json:"capabilities"`
+	// Stop says how the container is stopped in an orderly way.
+	Stop Stop `json:"stop"`
+	// Health is the health check; null where the image has none.
+	Health *Health `json:"health"`
+	// Modules are kernel modules that the host loads before the start.
+	Modules []string `json:"modules"`
+	// Excludes are roles on the fabric that only one service may play on one
+	// host, such as "subnet-manager". Two contracts that share one exclude
+	// each other.
+	Excludes []string `json:"excludes"`
+	// Units that are active once the container is up.
+	Units []string `json:"units"`
+}
+
+// Port is one port that the service insists on, and where it lands.
+type Port struct {
+	Name     string `json:"name" jsonschema:"minLength=1"`
+	Protocol string `json:"protocol" jsonschema:"enum=tcp,enum=udp"`
+	// Listens is the number that the unmodified service binds.
+	Listens int `json:"listens" jsonschema:"minimum=1,maximum=65535"`
+	// Host is the number that the host sees.
+	Host int `json:"host" jsonschema:"minimum=1,maximum=65535"`
+	// Via says how the port is moved: "none" leaves it where it is.
+	Via string `json:"via" jsonschema:"enum=none"`
+}
+
+// Volume is storage that outlives the container.
+type Volume struct {
+	Name string `json:"name" jsonschema:"minLength=1"`
+	// Path is the mount point in the container.
+	Path string `json:"path" jsonschema:"pattern=^/"`
+	// Host is a directory of the host. Empty stands for a named volume that
+	// the container engine keeps.
+	Host string `json:"host,omitempty" jsonschema:"pattern=^/"`
+	// ReadOnly mounts it without write access.
+	ReadOnly bool `json:"read_only"`
+}
+
+// Tmpfs is one tmpfs mount.
+type Tmpfs struct {
+	Path string `json:"path" jsonschema:"pattern=^/"`
+	// Options in mount(8) form, comma separated; empty means the engine's
+	// default, which is rw,noexec,nosuid,nodev.
+	Options string `json:"options,omitempty"`
+}
+
+// Device is a device node of the host, or a directory of them.
+type Device struct {
+	Path string `json:"path" jsonschema:"pattern=^/dev/"`
+	// Permissions for the device cgroup: a subset of "rwm".
+	Permissions string `json:"permissions" jsonschema:"pattern=^r?w?m?$"`
+}
+
+// Capability is a Linux capability and why it is needed.
+type Capability struct {
+	// Name in capabilities(7) form without the CAP_ prefix, such as NET_ADMIN.
+	Name   string `json:"name" jsonschema:"pattern=^[A-Z_]+$"`
+	Reason string `json:"reason" jsonschema:"minLength=1"`
+}
+
+// Stop is the way to an orderly exit with status 0.
+type Stop struct {
+	// Signal to PID 1. systemd wants SIGRTMIN+3 to halt (systemd(1), SIGNALS).
+	Signal string `json:"signal" jsonschema:"minLength=1"`
+	// TimeoutSeconds is how long the engine waits before it sends SIGKILL.
+	TimeoutSeconds int `json:"timeout_seconds" jsonschema:"minimum=1"`
+}
+
+// Health is a command that exits 0 while the service does its work. All of
+// the fields are always given: a container engine merges a partial health
+// check with the image's own, and Ansible then sees a difference in every run.
+type Health struct {
+	Command            []string `json:"command" jsonschema:"minItems=1"`
+	IntervalSeconds    int      `json:"interval_seconds" jsonschema:"minimum=1"`
+	TimeoutSeconds     int      `json:"timeout_seconds" jsonschema:"minimum=1"`
+	StartPeriodSeconds int      `json:"start_period_seconds" jsonschema:"minimum=0"`
+	Retries            int      `json:"retries" jsonschema:"minimum=1"`
+}
