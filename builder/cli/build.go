@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/ibforge/ibforge/builder/engine"
+	"github.com/ibforge/ibforge/builder/plan"
+	"github.com/ibforge/ibforge/builder/spec"
+)
+
+type buildFlags struct {
+	noCache    bool
+	imagesFile string
+}
+
+func newBuild(g *globals) *cobra.Command {
+	f := buildFlags{}
+	cmd := &cobra.Command{
+		Use:   "build [IMAGE…]",
+		Short: "Build images",
+		Long: `Builds all images, or those named and what they come from. A step whose result
+the store has is not done again. Two builds of one store wait for each other.
+
+What can be deployed is written to ibforge-images.yml, for Ansible: name,
+reference, digest, image ID and Runtime contract of each image.
+
+It runs as root: it makes root file systems with mmdebstrap and runs commands
+in working containers with runc.`,
+		Example: "  ibforge build\n  ibforge build opensm --var suite=bookworm",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			p, res, err := g.plan()
+			if err != nil {
+				return err
+			}
+			if p, err = only(p, names); err != nil {
+				return err
+			}
+			return g.build(cmd.Context(), p, res, f)
+		},
+	}
+	g.variableFlags(cmd)
+	cmd.Flags().BoolVar(&f.noCache, "no-cache", false, "do every step again; packages of a release change while its name does not")
+	cmd.Flags().StringVar(&f.imagesFile, "images-file", imagesFileName, "`FILE` to write for Ansible, relative to the project directory")
+	cmd.Flags().StringVar(&g.mirror, "mirror", g.env("IBFORGE_MIRROR"), "fetch packages from `URL` in place of http://deb.debian.org; it enters no image; also IBFORGE_MIRROR")
+	return cmd
+}
+
+func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f buildFlags) (err error) {
+	store, err := g.openStore()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	unlock, err := store.Lock(ctx, func(pid string) {
+		fmt.Fprintf(g.Stderr, "waiting for another build in this store (process %s)\n", pid)
+	})
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	opts := engine.BuildOptions{NoCache: f.noCache, Now: g.Now}
+	if g.verbose {
+		opts.Log = g.Stderr
+	}
+	made, err := engine.Build(ctx, store, p, newProgress(g), opts)
+	var diags hcl.Diagnostics
+	if errors.As(err, &diags) {
+		return errors.Join(g.showDiagnostics(res, diags), errSilent)
+	}
+	if err != nil {
+		return err
+	}
+	if err := updateImagesFile(g.path(f.imagesFile), made); err != nil {
+		return err
+	}
+	if g.json {
+		return g.printJSON(map[string]any{"images": made})
+	}
+	for _, m := range made {
+		fmt.Fprintf(g.Stdout, "%s\t%s\t%s\n", m.Name, m.Reference, m.ID)
+	}
+	return nil
+}

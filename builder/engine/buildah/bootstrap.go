@@ -1,0 +1,72 @@
+package buildah
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/ibforge/ibforge/builder/plan"
+)
+
+// canonicalArchive is what Options.Mirror replaces.
+const canonicalArchive = "http://deb.debian.org"
+
+// debianKeyring holds the archive's signing keys (package debian-archive-keyring).
+const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// bootstrap has mmdebstrap(1) fill the empty working container.
+func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
+	bin, err := exec.LookPath("mmdebstrap")
+	if err != nil {
+		return fmt.Errorf("mmdebstrap, which makes a root file system from Debian's packages, is not installed: apt-get install mmdebstrap")
+	}
+	sources := filepath.Join(w.opts.Dir, "tmp", "sources.list")
+	if err := os.WriteFile(sources, []byte(w.fetchFrom(op.Sources)), 0o600); err != nil {
+		return err
+	}
+	argv := []string{
+		bin, "--mode=root", "--variant=" + op.Variant, "--format=directory",
+		"--keyring=" + debianKeyring,
+		// The archive's own machines are trusted by signature only.
+		"--aptopt=Acquire::Languages \"none\"",
+		// A killed build throws the working container away as a whole.
+		"--dpkgopt=force-unsafe-io",
+	}
+	if len(op.Packages) > 0 {
+		argv = append(argv, "--include="+strings.Join(op.Packages, ","))
+	}
+	argv = append(argv, op.Suite, w.root, sources)
+	env := append(hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch))
+	if err := w.apt(ctx, env, op.Range, argv...); err != nil {
+		return err
+	}
+	list := strings.Join(op.Sources, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(w.root, "etc/apt/sources.list"), []byte(list), 0o644); err != nil {
+		return err
+	}
+	return w.clean(op.Prune)
+}
+
+// fetchFrom gives the sources.list to fetch by.
+func (s *Store) fetchFrom(sources []string) string {
+	list := strings.Join(sources, "\n") + "\n"
+	if s.opts.Mirror != "" {
+		list = strings.ReplaceAll(list, canonicalArchive, strings.TrimSuffix(s.opts.Mirror, "/"))
+	}
+	return strings.ReplaceAll(list, "deb http", "deb [signed-by="+debianKeyring+"] http")
+}
+
+// hostEnv is the environment of the build host's package tools: what decides
+// about proxies, and nothing else that could change the result.
+func hostEnv() []string {
+	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"}
+	for _, k := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
+		if v, ok := os.LookupEnv(k); ok {
+			env = append(env, k+"="+v)
+		}
+	}
+	return env
+}

@@ -1,0 +1,197 @@
+package buildah
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
+	"golang.org/x/sys/unix"
+
+	"github.com/ibforge/ibforge/builder/engine"
+)
+
+// Options of Open.
+type Options struct {
+	// Dir is the store's directory; it is created.
+	Dir string
+	// RunDir holds what must not survive a reboot, such as mount counts. Empty
+	// for a directory of /run that belongs to Dir.
+	RunDir string
+	// Mirror replaces Debian's canonical archive, http://deb.debian.org, while
+	// packages are fetched. It does not enter any image.
+	Mirror string
+	// Epoch is plan.Options.Epoch.
+	Epoch int64
+}
+
+// Store implements engine.Store.
+type Store struct {
+	opts  Options
+	store storage.Store
+	sys   *types.SystemContext
+	// updated are the package sources whose lists this process has refreshed.
+	updated map[string]bool
+}
+
+var _ engine.Store = (*Store)(nil)
+
+// Open opens the store below o.Dir, making what is missing. It fails when the
+// overlay driver cannot be used there.
+func Open(o Options) (*Store, error) {
+	if o.RunDir == "" {
+		sum := sha256.Sum256([]byte(o.Dir))
+		o.RunDir = filepath.Join(runtimeDir(), "ibforge", hex.EncodeToString(sum[:6]))
+	}
+	for _, d := range []string{"storage", "blobs", "apt", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, d), 0o700); err != nil {
+			return nil, fmt.Errorf("making the store: %w; choose a place that you may write with --store or IBFORGE_STORE", err)
+		}
+	}
+	// Signatures are not in use here: what comes from outside is pinned by
+	// digest (plan.Import) or verified by apt. A policy has to be given all the
+	// same, and the host's must not decide (containers-policy.json(5)).
+	policy := filepath.Join(o.Dir, "policy.json")
+	registries := filepath.Join(o.Dir, "registries.conf")
+	for name, content := range map[string]string{policy: `{"default":[{"type":"insecureAcceptAnything"}]}` + "\n", registries: ""} {
+		if err := writeIfDifferent(name, content); err != nil {
+			return nil, fmt.Errorf("making the store: %w", err)
+		}
+	}
+	s, err := storage.GetStore(storage.StoreOptions{
+		GraphRoot:       filepath.Join(o.Dir, "storage"),
+		RunRoot:         o.RunDir,
+		GraphDriverName: "overlay",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the store %s with the overlay driver: %w", o.Dir, err)
+	}
+	return &Store{
+		opts:  o,
+		store: s,
+		sys: &types.SystemContext{
+			SignaturePolicyPath:         policy,
+			SystemRegistriesConfPath:    registries,
+			SystemRegistriesConfDirPath: filepath.Join(o.Dir, "registries.conf.d"),
+			BigFilesTemporaryDir:        filepath.Join(o.Dir, "tmp"),
+			ArchitectureChoice:          "",
+		},
+		updated: map[string]bool{},
+	}, nil
+}
+
+// runtimeDir is a directory that a reboot empties.
+func runtimeDir() string {
+	if os.Geteuid() == 0 {
+		return "/run"
+	}
+	if d := os.Getenv("XDG_RUNTIME_DIR"); d != "" {
+		return d
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("ibforge-run-%d", os.Geteuid()))
+}
+
+func writeIfDifferent(name, content string) error {
+	if old, err := os.ReadFile(name); err == nil && string(old) == content {
+		return nil
+	}
+	return os.WriteFile(name, []byte(content), 0o600)
+}
+
+// Close implements engine.Store.
+func (s *Store) Close() error {
+	_, err := s.store.Shutdown(false)
+	if errors.Is(err, storage.ErrLayerUsedByContainer) {
+		// Another process has a working container mounted; that is its business.
+		return nil
+	}
+	return err
+}
+
+// Lock implements engine.Store with flock(2), which the kernel releases when
+// the holder dies, however it dies.
+func (s *Store) Lock(ctx context.Context, waiting func(pid string)) (func(), error) {
+	name := filepath.Join(s.opts.Dir, "build.lock")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the store: %w", err)
+	}
+	told := false
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("locking %s: %w", name, err)
+		}
+		if !told {
+			told = true
+			pid, _ := os.ReadFile(name) // best effort: the number is only for the message
+			waiting(strings.TrimSpace(string(pid)))
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
+	}
+	if err != nil {
+		f.Close()
+		return nil, noSpace(fmt.Errorf("locking %s: %w", name, err), s.opts.Dir)
+	}
+	if err := s.removeLeftovers(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// removeLeftovers deletes working containers. Only a holder of the lock makes
+// any, and none outlives its build, so what is there now was left by a build
+// that was killed.
+func (s *Store) removeLeftovers() error {
+	containers, err := s.store.Containers()
+	if err != nil {
+		return fmt.Errorf("listing working containers: %w", err)
+	}
+	for _, c := range containers {
+		if _, err := s.store.Unmount(c.ID, true); err != nil && !errors.Is(err, storage.ErrLayerNotMounted) {
+			return fmt.Errorf("unmounting the working container %s of a build that was killed: %w", c.ID[:12], err)
+		}
+		if err := s.store.DeleteContainer(c.ID); err != nil {
+			return fmt.Errorf("removing the working container %s of a build that was killed: %w", c.ID[:12], err)
+		}
+	}
+	tmp := filepath.Join(s.opts.Dir, "tmp")
+	left, err := os.ReadDir(tmp)
+	if err != nil {
+		return err
+	}
+	for _, e := range left {
+		if err := os.RemoveAll(filepath.Join(tmp, e.Name())); err != nil {
+			return fmt.Errorf("removing what a killed build left: %w", err)
+		}
+	}
+	return nil
+}
+
+// noSpace adds to ENOSPC which file system it was: the bare words do not say.
+func noSpace(err error, dir string) error {
+	if err == nil || !(errors.Is(err, unix.ENOSPC) || strings.Contains(err.Error(), "no space left on device")) {
+		return err
+	}
+	return fmt.Errorf("%w: the file system of the store %s is full; free some room there, or choose another place with --store or IBFORGE_STORE", err, dir)
+}

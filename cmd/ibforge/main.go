@@ -1,0 +1,30 @@
+// Command ibforge builds, verifies and deploys systemd-capable container images
+// of InfiniBand fabric services.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/ibforge/ibforge/builder/cli"
+	"github.com/ibforge/ibforge/builder/deploy"
+	"github.com/ibforge/ibforge/builder/engine"
+	"github.com/ibforge/ibforge/builder/engine/buildah"
+)
+
+func main() {
+	// buildah starts this program again for what it does in other namespaces.
+	if buildah.Reexec() {
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
+		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now,
+		OpenStore: func(o buildah.Options) (engine.Store, error) { return buildah.Open(o) },
+		Deployer:  deploy.Ansible{},
+	}))
+}
