@@ -44,8 +44,7 @@ image "systemd-base" {
   bootstrap "debian" {
     suite   = var.suite
     variant = "essential" # without apt: ibforge installs packages from outside
-    # usr-is-merged keeps usrmerge away, which brings all of Perl.
-    packages = ["usr-is-merged", "systemd", "systemd-sysv", "dbus"]
+    packages = ["systemd", "systemd-sysv", "dbus"]
   }
 
   prune = {
@@ -55,6 +54,7 @@ image "systemd-base" {
     "/usr/share/man/*"        = "nobody reads manuals in a container"
     "/usr/share/info/*"       = "nobody reads manuals in a container"
     "/usr/share/locale/*"     = "services log in English, C.UTF-8 is built into libc"
+    "/usr/lib/*/gconv"        = "libc converts between UTF-8, Latin-1 and ASCII without these modules"
     "/usr/share/lintian"      = "used when Debian packages are made"
     "/usr/share/bash-completion" = "nobody types in a container"
     "/usr/share/zsh"          = "nobody types in a container"

@@ -19,8 +19,15 @@ import (
 	"github.com/ibforge/ibforge/builder/plan"
 )
 
-// stepName is the image name under which a step's result is kept.
-func stepName(key string) string { return plan.Repository + "/step:" + key }
+// internal is the repository of names that are not seen outside the store.
+const internal = "localhost/ibforge-internal"
+
+// Three kinds of names share the store: of steps, of what was built last under
+// a bare name (an image's date is the epoch, and would not tell), and the
+// references that builds give.
+func stepName(key string) string     { return internal + "/step:" + key }
+func currentName(name string) string { return internal + "/current:" + name }
+func isBuilt(name string) bool       { return strings.HasPrefix(name, plan.Repository+"/") }
 
 // Has implements engine.Engine.
 func (s *Store) Has(_ context.Context, key string) (bool, error) {
@@ -167,7 +174,8 @@ func (s *Store) Tag(ctx context.Context, key, reference string) (engine.Image, e
 	if err != nil {
 		return engine.Image{}, fmt.Errorf("the image's last step is gone from the store (key %s): %w", key, err)
 	}
-	if err := s.store.AddNames(img.ID, []string{reference}); err != nil {
+	name, _, _ := strings.Cut(strings.TrimPrefix(reference, plan.Repository+"/"), ":")
+	if err := s.store.AddNames(img.ID, []string{reference, currentName(name)}); err != nil {
 		return engine.Image{}, err
 	}
 	return s.Inspect(ctx, reference)
@@ -203,6 +211,3 @@ func runCapabilities() []string {
 }
 
 func (s *Store) blobs() string { return s.opts.Dir + string(os.PathSeparator) + "blobs" }
-
-// isStep tells the names of steps from those of images.
-func isStep(name string) bool { return strings.HasPrefix(name, plan.Repository+"/step:") }

@@ -17,6 +17,14 @@ const canonicalArchive = "http://deb.debian.org"
 // debianKeyring holds the archive's signing keys (package debian-archive-keyring).
 const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
+// noUsrmerge is an apt_preferences(5) file. init-system-helpers is satisfied by
+// usrmerge or usr-is-merged, and apt takes the first, which brings all of Perl
+// to do what mmdebstrap's hook has done by then.
+const (
+	preferences = "ibforge-bootstrap"
+	noUsrmerge  = "Package: usrmerge\nPin: release *\nPin-Priority: -1\n"
+)
+
 // bootstrap has mmdebstrap(1) fill the empty working container.
 func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 	bin, err := exec.LookPath("mmdebstrap")
@@ -27,6 +35,10 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 	if err := os.WriteFile(sources, []byte(w.fetchFrom(op.Sources)), 0o600); err != nil {
 		return err
 	}
+	prefer := filepath.Join(w.opts.Dir, "tmp", preferences)
+	if err := os.WriteFile(prefer, []byte(noUsrmerge), 0o644); err != nil {
+		return err
+	}
 	argv := []string{
 		bin, "--mode=root", "--variant=" + op.Variant, "--format=directory",
 		"--keyring=" + debianKeyring,
@@ -34,6 +46,10 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 		"--aptopt=Acquire::Languages \"none\"",
 		// A killed build throws the working container away as a whole.
 		"--dpkgopt=force-unsafe-io",
+		"--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr",
+		"--setup-hook=mkdir -p \"$1/etc/apt/preferences.d\"",
+		"--setup-hook=copy-in " + prefer + " /etc/apt/preferences.d/",
+		"--customize-hook=rm \"$1/etc/apt/preferences.d/" + preferences + "\"",
 	}
 	if len(op.Packages) > 0 {
 		argv = append(argv, "--include="+strings.Join(op.Packages, ","))
@@ -42,6 +58,17 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 	env := append(hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch))
 	if err := w.apt(ctx, env, op.Range, argv...); err != nil {
 		return err
+	}
+	return w.afterBootstrap(op)
+}
+
+// afterBootstrap replaces what mmdebstrap notes about this build by what holds
+// for the image.
+func (w *working) afterBootstrap(op plan.Bootstrap) error {
+	for _, own := range []string{"etc/apt/sources.list.d/0000sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"} {
+		if err := os.RemoveAll(filepath.Join(w.root, own)); err != nil {
+			return err
+		}
 	}
 	list := strings.Join(op.Sources, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(w.root, "etc/apt/sources.list"), []byte(list), 0o644); err != nil {

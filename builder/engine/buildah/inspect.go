@@ -16,8 +16,8 @@ import (
 	"github.com/ibforge/ibforge/builder/plan"
 )
 
-// Inspect implements engine.Store. A name without a tag stands for the image
-// of that name that was built last.
+// Inspect implements engine.Store. A bare name stands for the image of that
+// name that was built last.
 func (s *Store) Inspect(ctx context.Context, name string) (engine.Image, error) {
 	img, reference, err := s.find(name)
 	if err != nil {
@@ -86,31 +86,48 @@ func (s *Store) layers(img *storage.Image) ([]engine.Layer, error) {
 	return out, nil
 }
 
-// find looks an image up by reference, ID or bare name.
+// find looks an image up by reference, ID or bare name, and gives the
+// reference that its build gave it.
 func (s *Store) find(name string) (*storage.Image, string, error) {
-	images, err := s.store.Images()
-	if err != nil {
-		return nil, "", fmt.Errorf("listing the store's images: %w", err)
+	lookup := strings.TrimPrefix(name, "sha256:")
+	if !strings.ContainsAny(name, "/:") {
+		lookup = currentName(name)
 	}
-	// The newest name comes first; see storage.Image.Names. What was built last
-	// is the image whose record is newest.
-	slices.SortFunc(images, func(a, b storage.Image) int { return b.Created.Compare(a.Created) })
-	var known []string
-	for i := range images {
-		img := &images[i]
-		for _, n := range img.Names {
-			if isStep(n) || !strings.HasPrefix(n, plan.Repository+"/") {
-				continue
-			}
-			short, _, _ := strings.Cut(strings.TrimPrefix(n, plan.Repository+"/"), ":")
-			if name == n || name == short || name == "sha256:"+img.ID {
-				return img, n, nil
-			}
-			known = append(known, short)
+	img, err := s.store.Image(lookup)
+	if errors.Is(err, storage.ErrImageUnknown) {
+		known, err := s.names()
+		if err != nil {
+			return nil, "", err
+		}
+		return nil, "", &engine.NotFoundError{Name: name, Known: known}
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("looking up image %q: %w", name, err)
+	}
+	for _, n := range img.Names {
+		if isBuilt(n) && (n == name || name != n && !slices.Contains(img.Names, name)) {
+			return img, n, nil
 		}
 	}
-	slices.Sort(known)
-	return nil, "", &engine.NotFoundError{Name: name, Known: slices.Compact(known)}
+	return nil, "", fmt.Errorf("image %q of the store is an intermediate step; name an image that a build has finished", name)
+}
+
+// names lists what can be asked for by a bare name.
+func (s *Store) names() ([]string, error) {
+	images, err := s.store.Images()
+	if err != nil {
+		return nil, fmt.Errorf("listing the store's images: %w", err)
+	}
+	var out []string
+	for _, img := range images {
+		for _, n := range img.Names {
+			if name, ok := strings.CutPrefix(n, currentName("")); ok {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // source gives the image as something to copy from.

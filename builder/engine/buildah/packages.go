@@ -134,7 +134,9 @@ func dpkgScript(simulation io.Reader, omit []string) (string, error) {
 	line := regexp.MustCompile(`^(Inst|Conf) (\S+) (?:\[\S+\] )?\((\S+) .*?\[(\w+)\]\)`)
 	options := "--force-unsafe-io"
 	if len(omit) > 0 {
-		options += " --ignore-depends=" + strings.Join(omit, ",")
+		// apt has solved every dependency but those that are omitted.
+		// --ignore-depends would name these alone, but does not know perl:any.
+		options += " --force-depends"
 	}
 	var out strings.Builder
 	verb := ""

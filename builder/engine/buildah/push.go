@@ -136,7 +136,7 @@ func (s *Store) pull(ctx context.Context, op plan.Import) (string, error) {
 	if got.String() != op.Digest {
 		return "", fmt.Errorf("from = %q: the image's manifest has the digest %s, the description pins %s; take the one that you trust into the description", op.Reference, got, op.Digest)
 	}
-	local := plan.Repository + "/import:" + got.Encoded()
+	local := internal + "/import:" + got.Encoded()
 	target, err := is.Transport.ParseStoreReference(s.store, local)
 	if err != nil {
 		return "", err
