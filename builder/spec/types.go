@@ -29,10 +29,11 @@ type Image struct {
 
 	// Packages to install beside those of the bootstrap.
 	Packages []string
-	// OmitPackages are dependencies that are knowingly not installed.
+	// OmitPackages are dependencies that are knowingly not installed, sorted by
+	// name.
 	OmitPackages []Reasoned
 	// Prune are glob patterns of absolute paths that no layer of this image
-	// keeps, in path.Match form; a directory goes with all below it.
+	// keeps, in path.Match form; a directory goes with all below it. Sorted.
 	Prune []Reasoned
 	// Rootfs is a directory whose content is copied to /; empty for none.
 	// RootfsFS is that directory, and cannot be left through a symbolic link.
@@ -125,6 +126,8 @@ type Run struct {
 }
 
 // Runtime is the runtime block, from which plan makes the Runtime contract.
+// Defaults are filled in. Tmpfs begins with /run, /run/lock and /tmp, which
+// systemd needs; their DefRange is empty unless the description has them.
 type Runtime struct {
 	Network      string
 	ReadOnly     bool

@@ -1,0 +1,5 @@
+image "a" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+  bootstrap "debian" { suite = "trixie" }
+}

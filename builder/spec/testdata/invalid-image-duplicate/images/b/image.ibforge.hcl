@@ -1,0 +1,4 @@
+image "a" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+}

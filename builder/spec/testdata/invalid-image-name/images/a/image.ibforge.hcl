@@ -1,0 +1,4 @@
+image "OpenSM" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+}

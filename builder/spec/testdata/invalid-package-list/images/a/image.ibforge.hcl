@@ -1,0 +1,6 @@
+image "a" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+  packages = "opensm"
+  prune = ["/x"]
+}

@@ -1,0 +1,4 @@
+variable "list" {
+  type = list(string)
+  sensitive = true
+}

@@ -1,0 +1,1 @@
+count = "hunter2"

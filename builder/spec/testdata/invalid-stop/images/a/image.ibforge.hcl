@@ -1,0 +1,10 @@
+image "a" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+  runtime {
+    stop {
+      signal = "TERM"
+      timeout = "500ms"
+    }
+  }
+}

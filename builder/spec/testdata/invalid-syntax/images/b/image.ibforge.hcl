@@ -1,0 +1,5 @@
+image "a" {
+  description = "A"
+  bootstrap "debian" { suite = "bookworm" }
+  from = image.a
+}

@@ -1,0 +1,3 @@
+level = "high"
+leval = 3
+retries = upper("x")

@@ -1,0 +1,2 @@
+level = 2
+suite = "bookworm"
