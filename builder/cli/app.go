@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -21,7 +20,6 @@ import (
 
 	"github.com/ibforge/ibforge/builder/deploy"
 	"github.com/ibforge/ibforge/builder/engine"
-	"github.com/ibforge/ibforge/builder/engine/buildah"
 	"github.com/ibforge/ibforge/builder/plan"
 	"github.com/ibforge/ibforge/builder/spec"
 )
@@ -38,8 +36,10 @@ type App struct {
 	Stdout, Stderr io.Writer
 	Environ        []string
 	Now            func() time.Time
+	// Arch is the architecture of the images in Go's words, such as "amd64".
+	Arch string
 	// OpenStore opens the image store.
-	OpenStore func(buildah.Options) (engine.Store, error)
+	OpenStore func(engine.StoreOptions) (engine.Store, error)
 	// Deployer runs playbooks.
 	Deployer deploy.Runner
 }
@@ -77,7 +77,7 @@ func Main(ctx context.Context, args []string, app App) int {
 		return ExitOK
 	case errors.Is(err, errSilent):
 		return ExitFailed
-	case errors.As(err, &usage) || isCobraUsage(err):
+	case errors.As(err, &usage):
 		fmt.Fprintf(app.Stderr, "Error: %v\nSee '%s --help'.\n", err, cmd.CommandPath())
 		return ExitUsage
 	case ctx.Err() != nil:
@@ -89,10 +89,6 @@ func Main(ctx context.Context, args []string, app App) int {
 	}
 }
 
-// isCobraUsage recognises cobra's own complaint about an unknown verb, the
-// only one that it does not let us wrap.
-func isCobraUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command ") }
-
 func newRoot(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ibforge",
@@ -100,18 +96,20 @@ func newRoot(g *globals) *cobra.Command {
 		Long: `ibforge turns HCL descriptions of InfiniBand fabric services into container
 images that boot systemd, proves that they boot, and deploys them with Ansible.
 
-Results go to standard output, everything else to standard error.
-Exit codes: 0 fine, 1 the thing asked for failed, 2 used wrongly.`,
+Results go to standard output, everything else to standard error.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		Args:              cobra.NoArgs,
+		Args:              knownVerb,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Of letters in which a verb may differ from what is suggested for it.
+		SuggestionsMinimumDistance: 2,
 	}
+	root.SetUsageTemplate(root.UsageTemplate() + "\nExit codes: 0 fine, 1 the thing asked for failed, 2 used wrongly.\n")
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.StringVarP(&g.dir, "directory", "C", ".", "project `DIR`ectory, which has images/ and configs/")
-	f.StringVar(&g.store, "store", g.env("IBFORGE_STORE"), "image store and cache `DIR`ectory; also IBFORGE_STORE (default "+defaultStore(g)+")")
+	f.StringVarP(&g.dir, "directory", "C", ".", "`DIR` of the project, which has images/ and configs/")
+	f.StringVar(&g.store, "store", g.env("IBFORGE_STORE"), "`DIR` of the image store and cache; also IBFORGE_STORE. Without either it is /var/lib/ibforge for root, ~/.local/share/ibforge for others")
 	f.BoolVar(&g.json, "json", false, "print results as JSON")
 	f.BoolVar(&g.noColor, "no-color", g.env("NO_COLOR") != "", "no colours; also NO_COLOR")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress")
@@ -127,14 +125,34 @@ func (g *globals) variableFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&g.varFiles, "var-file", nil, "read variables from an HCL `FILE`; repeatable")
 }
 
-// args makes cobra's checks of positional arguments usage errors.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+// args takes exactly the positional arguments of these names.
+func args(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, a []string) error {
-		if err := check(cmd, a); err != nil {
-			return usageError{err}
+		switch {
+		case len(a) < len(names):
+			return usageError{fmt.Errorf("%s is missing; the form is: %s", names[len(a)], cmd.UseLine())}
+		case len(a) > len(names):
+			return usageError{fmt.Errorf("%q is one argument too many; the form is: %s", a[len(names)], cmd.UseLine())}
 		}
 		return nil
 	}
+}
+
+// knownVerb is reached by the root command only with what is no verb.
+func knownVerb(root *cobra.Command, a []string) error {
+	if len(a) == 0 {
+		return nil
+	}
+	if near := root.SuggestionsFor(a[0]); len(near) > 0 {
+		return usageError{fmt.Errorf("there is no verb %q; did you mean %q?", a[0], near[0])}
+	}
+	var verbs []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			verbs = append(verbs, c.Name())
+		}
+	}
+	return usageError{fmt.Errorf("there is no verb %q; there are %s", a[0], strings.Join(verbs, ", "))}
 }
 
 func (g *globals) env(name string) string {
@@ -188,7 +206,7 @@ func (g *globals) openStore() (engine.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.OpenStore(buildah.Options{Dir: dir, Mirror: g.mirror, Epoch: epoch})
+	return g.OpenStore(engine.StoreOptions{Dir: dir, Mirror: g.mirror, Epoch: epoch})
 }
 
 // load reads the descriptions and shows their faults.
@@ -221,7 +239,7 @@ func (g *globals) plan() (plan.Plan, *spec.Result, error) {
 	if err != nil {
 		return plan.Plan{}, nil, err
 	}
-	p, err := plan.Make(res.Project, plan.Options{Arch: runtime.GOARCH, Epoch: epoch})
+	p, err := plan.Make(res.Project, plan.Options{Arch: g.Arch, Epoch: epoch})
 	return p, res, err
 }
 
@@ -230,11 +248,12 @@ func (g *globals) showDiagnostics(res *spec.Result, diags hcl.Diagnostics) error
 	if res != nil {
 		files = res.Files
 	}
-	return spec.WriteDiagnostics(g.Stderr, files, diags, g.width(), g.color(g.Stderr))
+	return spec.WriteDiagnostics(g.Stderr, files, diags, g.width(g.Stderr), g.color(g.Stderr))
 }
 
-func (g *globals) width() uint {
-	if f, ok := g.Stderr.(*os.File); ok {
+// width is that of the terminal, or one that fits where there is none.
+func (g *globals) width(w io.Writer) uint {
+	if f, ok := w.(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
 			return uint(w)
 		}
@@ -244,8 +263,12 @@ func (g *globals) width() uint {
 
 // color tells whether w is a terminal that is to have colours.
 func (g *globals) color(w io.Writer) bool {
+	return !g.noColor && g.terminal(w)
+}
+
+func (g *globals) terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && !g.noColor && term.IsTerminal(int(f.Fd()))
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (g *globals) printJSON(v any) error {

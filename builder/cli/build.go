@@ -51,6 +51,10 @@ in working containers with runc.`,
 }
 
 func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f buildFlags) (err error) {
+	// Better to refuse a file that cannot be updated now than after the build.
+	if _, err := readImagesFile(g.path(f.imagesFile)); err != nil {
+		return err
+	}
 	store, err := g.openStore()
 	if err != nil {
 		return err
@@ -83,7 +87,9 @@ func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f bu
 		return g.printJSON(map[string]any{"images": made})
 	}
 	for _, m := range made {
-		fmt.Fprintf(g.Stdout, "%s\t%s\t%s\n", m.Name, m.Reference, m.ID)
+		if _, err := fmt.Fprintf(g.Stdout, "%s\t%s\t%s\n", m.Name, m.Reference, m.ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ passed as extra variables; -e goes before it.
 
 The exit code is 0 when no host failed and none was unreachable.`,
 		Example: "  ibforge deploy --inventory inventory/ --limit controllers --check --diff\n  ibforge deploy -i hosts.yml --action precheck",
-		Args:    args(cobra.NoArgs),
+		Args:    args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(o.Inventory) == 0 {
 				return usageError{errors.New("--inventory is missing: it names the hosts to deploy to, such as --inventory inventory/hosts.yml")}
@@ -62,6 +62,9 @@ func (g *globals) deploy(cmd *cobra.Command, o deploy.Options, imagesFile string
 	o.ProjectDir, o.Environ = g.dir, g.Environ
 	o.Stdout, o.Stderr = g.Stdout, g.Stderr
 	o.Color, o.JSON, o.Now = g.color(g.Stdout), g.json, g.Now
+	if g.terminal(g.Stdout) && !g.json {
+		o.Width = int(g.width(g.Stdout))
+	}
 	if g.verbose {
 		o.Verbosity = 1
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -58,9 +59,23 @@ func readImagesFile(name string) (imagesFile, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(&out); err != nil {
-		return out, fmt.Errorf("%s is not as ibforge writes it: %w; remove it and build again", name, err)
+		return out, fmt.Errorf("%s is not as ibforge writes it: %w; move it away and build again, or name another one with --images-file", name, plainYAML(err))
+	}
+	if out.Images == nil { // "ibforge_images:" without a value
+		out.Images = map[string]imageEntry{}
 	}
 	return out, nil
+}
+
+// plainYAML takes Go's types out of the first of yaml's complaints.
+func plainYAML(err error) error {
+	var fault *yaml.TypeError
+	if !errors.As(err, &fault) || len(fault.Errors) == 0 {
+		return err
+	}
+	text, _, _ := strings.Cut(fault.Errors[0], " in type ")
+	text, _, _ = strings.Cut(text, " into ")
+	return errors.New(text)
 }
 
 // updateImagesFile adds what was made and keeps what else is there. Where an

@@ -21,7 +21,8 @@ func newInspect(g *globals) *cobra.Command {
 		Short: "Show an image's layers, sizes, steps, labels and contract",
 		Long: `Shows an image of the store. IMAGE is a name such as opensm, which stands for
 the newest of that name, a reference or an image ID.`,
-		Args: args(cobra.ExactArgs(1)),
+		Example: "  ibforge inspect opensm\n  ibforge inspect --contract opensm",
+		Args:    args("IMAGE"),
 		RunE: func(cmd *cobra.Command, names []string) (err error) {
 			store, err := g.openStore()
 			if err != nil {

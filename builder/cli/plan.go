@@ -24,6 +24,7 @@ It reads the store and writes nothing.
 
 With --json: {"images": [{"name", "reference", "steps": [{"kind", "key",
 "parent_key", "summary", "cached", "options"}], "contract"}]}; see docs/plan.md.`,
+		Example: "  ibforge plan\n  ibforge plan opensm --json",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			p, _, err := g.plan()
 			if err != nil {
@@ -125,6 +126,6 @@ func (g *globals) printPlan(p plan.Plan, cached map[string]bool) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(g.Stdout, "\n%d steps to do\n", todo)
+	_, err := fmt.Fprintf(g.Stdout, "\n%s to do\n", count(todo, "step"))
 	return err
 }

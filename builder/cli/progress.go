@@ -23,7 +23,7 @@ type progress struct {
 
 func newProgress(g *globals) *progress {
 	// With -v the steps' own output would run into an open line.
-	return &progress{w: g.Stderr, quiet: g.quiet, terminal: g.color(g.Stderr) && !g.verbose, verbose: g.verbose}
+	return &progress{w: g.Stderr, quiet: g.quiet, terminal: g.terminal(g.Stderr) && !g.verbose, verbose: g.verbose}
 }
 
 func line(img plan.Image, step plan.Step, n, total int) string {

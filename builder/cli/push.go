@@ -31,7 +31,7 @@ It prints the digest that DEST's manifest has. A registry reference by digest,
 or the path of a docker-archive, is added to ibforge-images.yml, from where the
 roles take it.`,
 		Example: "  ibforge push opensm docker://registry.example:5000/ibforge/opensm:1.0\n  ibforge push opensm docker-archive:/srv/images/opensm.tar",
-		Args:    args(cobra.ExactArgs(2)),
+		Args:    args("IMAGE", "DEST"),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			return g.push(cmd.Context(), a[0], a[1], g.path(file), opts)
 		},
@@ -95,8 +95,10 @@ func notePush(name string, img engine.Image, dest, digest string) error {
 	return writeImagesFile(name, file)
 }
 
-// withoutTag cuts ":1.0" off, and leaves a registry's port where it is.
+// withoutTag cuts ":1.0" and "@sha256:…" off, and leaves a registry's port
+// where it is.
 func withoutTag(reference string) string {
+	reference, _, _ = strings.Cut(reference, "@")
 	slash := strings.LastIndex(reference, "/")
 	if colon := strings.LastIndex(reference, ":"); colon > slash {
 		return reference[:colon]

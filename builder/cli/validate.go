@@ -37,13 +37,21 @@ Files are named relative to the project directory (-C).`,
 				return errSilent
 			}
 			if !g.json && !g.quiet {
-				fmt.Fprintf(g.Stdout, "%d images are valid\n", len(res.Project.Images))
+				_, err = fmt.Fprintln(g.Stdout, count(len(res.Project.Images), "valid image"))
 			}
-			return nil
+			return err
 		},
 	}
 	g.variableFlags(cmd)
 	return cmd
+}
+
+// count says "1 step" and "2 steps".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func (g *globals) printDiagnosticsJSON(diags hcl.Diagnostics) error {

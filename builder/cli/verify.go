@@ -28,12 +28,12 @@ nothing of the build is left over, and the stop signal ends it with status 0.
 
 Whatever is added with --volume is named in the report.`,
 		Example: "  ibforge verify opensm\n  ibforge verify opensm --host unix:///run/docker.sock --volume $PWD/opensm:/etc/opensm:ro",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    args("IMAGE"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			for _, v := range volumes {
 				o, err := verify.ParseVolumeOverride(v)
 				if err != nil {
-					return usageError{fmt.Errorf("--volume %q: %w", v, err)}
+					return usageError{fmt.Errorf("--%w", err)} // the text begins with: volume "…"
 				}
 				opts.Volumes = append(opts.Volumes, o)
 			}

@@ -13,7 +13,7 @@ func newVersion(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and those of the libraries that carry the weight",
-		Args:  args(cobra.NoArgs),
+		Args:  args(),
 		RunE: func(*cobra.Command, []string) error {
 			v := versions()
 			if g.json {

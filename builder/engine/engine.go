@@ -50,6 +50,20 @@ type Store interface {
 	Close() error
 }
 
+// StoreOptions say which store to open.
+type StoreOptions struct {
+	// Dir is the store's directory; it is created.
+	Dir string
+	// RunDir holds what must not survive a reboot, such as mount counts. Empty
+	// for a directory of /run that belongs to Dir.
+	RunDir string
+	// Mirror replaces Debian's canonical archive, http://deb.debian.org, while
+	// packages are fetched. It does not enter any image.
+	Mirror string
+	// Epoch is plan.Options.Epoch.
+	Epoch int64
+}
+
 // PushOptions of Store.Push.
 type PushOptions struct {
 	// Authfile is a containers-auth.json(5); empty for the default places.

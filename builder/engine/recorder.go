@@ -58,7 +58,7 @@ func (r *Recorder) Tag(_ context.Context, key, reference string) (Image, error) 
 	}
 	r.Calls = append(r.Calls, "tag "+reference)
 	name, _, _ := strings.Cut(strings.TrimPrefix(reference, plan.Repository+"/"), ":")
-	img := Image{Name: name, Reference: reference, ID: "sha256:" + key, Digest: "sha256:" + key}
+	img := Image{Name: name, Reference: reference, ID: "sha256:" + key, Digest: "sha256:" + key, Layers: r.layers(step)}
 	if cfg, ok := step.Op.(plan.Config); ok {
 		img.Labels = maps.Clone(cfg.Labels)
 		if raw, ok := cfg.Labels[contract.Label]; ok {
@@ -73,6 +73,21 @@ func (r *Recorder) Tag(_ context.Context, key, reference string) (Image, error) 
 	return img, nil
 }
 
+// layers are those that an engine would make for the step and all before it; a
+// layer's digest is the key of its step, and it is empty.
+func (r *Recorder) layers(last plan.Step) []Layer {
+	layers := []Layer{}
+	for step, ok := last, true; ok; step, ok = r.done[step.ParentKey] {
+		l := Layer{Step: step.Summary, Key: step.Key}
+		if step.Kind != plan.KindConfig {
+			l.DiffID = "sha256:" + step.Key
+		}
+		layers = append(layers, l)
+	}
+	slices.Reverse(layers)
+	return layers
+}
+
 // Lock implements Store.
 func (r *Recorder) Lock(context.Context, func(string)) (func(), error) {
 	r.Calls = append(r.Calls, "lock")
@@ -81,11 +96,15 @@ func (r *Recorder) Lock(context.Context, func(string)) (func(), error) {
 
 // Inspect implements Store.
 func (r *Recorder) Inspect(_ context.Context, name string) (Image, error) {
-	img, ok := r.tagged[name]
-	if !ok {
-		return Image{}, &NotFoundError{Name: name, Known: slices.Sorted(maps.Keys(r.tagged))}
+	if img, ok := r.tagged[name]; ok {
+		return img, nil
 	}
-	return img, nil
+	for _, img := range r.tagged {
+		if name == img.Reference || name == img.ID {
+			return img, nil
+		}
+	}
+	return Image{}, &NotFoundError{Name: name, Known: slices.Sorted(maps.Keys(r.tagged))}
 }
 
 // Push implements Store.
@@ -117,8 +136,12 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	if len(e.Known) == 0 {
-		return fmt.Sprintf("the store has no image %q, nor any other: build it first with `ibforge build %s`", e.Name, e.Name)
+	cure := "ibforge build"
+	if !strings.ContainsAny(e.Name, "/:") { // else a reference or an ID, which build does not take
+		cure += " " + e.Name
 	}
-	return fmt.Sprintf("the store has no image %q; it has %s: build it first with `ibforge build %s`", e.Name, strings.Join(e.Known, ", "), e.Name)
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("the store has no image %q, nor any other: build it first with `%s`", e.Name, cure)
+	}
+	return fmt.Sprintf("the store has no image %q; it has %s: build it first with `%s`", e.Name, strings.Join(e.Known, ", "), cure)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -23,8 +24,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
-		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now,
-		OpenStore: func(o buildah.Options) (engine.Store, error) { return buildah.Open(o) },
+		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Arch: runtime.GOARCH,
+		OpenStore: func(o engine.StoreOptions) (engine.Store, error) { return buildah.Open(o) },
 		Deployer:  deploy.Ansible{},
 	}))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ibforge/ibforge/builder/plan"
 )
 
-// canonicalArchive is what Options.Mirror replaces.
+// canonicalArchive is what engine.StoreOptions.Mirror replaces.
 const canonicalArchive = "http://deb.debian.org"
 
 // debianKeyring holds the archive's signing keys (package debian-archive-keyring).
@@ -31,11 +31,11 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 	if err != nil {
 		return fmt.Errorf("mmdebstrap, which makes a root file system from Debian's packages, is not installed: apt-get install mmdebstrap")
 	}
-	sources := filepath.Join(w.opts.Dir, "tmp", "sources.list")
+	sources := filepath.Join(w.tmp(), "sources.list")
 	if err := os.WriteFile(sources, []byte(w.fetchFrom(op.Sources)), 0o600); err != nil {
 		return err
 	}
-	prefer := filepath.Join(w.opts.Dir, "tmp", preferences)
+	prefer := filepath.Join(w.tmp(), preferences)
 	if err := os.WriteFile(prefer, []byte(noUsrmerge), 0o644); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 		argv = append(argv, "--include="+strings.Join(op.Packages, ","))
 	}
 	argv = append(argv, op.Suite, w.root, sources)
-	env := append(hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch))
+	env := append(hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch), "TMPDIR="+w.tmp())
 	if err := w.apt(ctx, env, op.Range, argv...); err != nil {
 		return err
 	}

@@ -18,23 +18,9 @@ import (
 	"github.com/ibforge/ibforge/builder/engine"
 )
 
-// Options of Open.
-type Options struct {
-	// Dir is the store's directory; it is created.
-	Dir string
-	// RunDir holds what must not survive a reboot, such as mount counts. Empty
-	// for a directory of /run that belongs to Dir.
-	RunDir string
-	// Mirror replaces Debian's canonical archive, http://deb.debian.org, while
-	// packages are fetched. It does not enter any image.
-	Mirror string
-	// Epoch is plan.Options.Epoch.
-	Epoch int64
-}
-
 // Store implements engine.Store.
 type Store struct {
-	opts  Options
+	opts  engine.StoreOptions
 	store storage.Store
 	sys   *types.SystemContext
 	// updated are the package sources whose lists this process has refreshed.
@@ -45,12 +31,12 @@ var _ engine.Store = (*Store)(nil)
 
 // Open opens the store below o.Dir, making what is missing. It fails when the
 // overlay driver cannot be used there.
-func Open(o Options) (*Store, error) {
+func Open(o engine.StoreOptions) (*Store, error) {
 	if o.RunDir == "" {
 		sum := sha256.Sum256([]byte(o.Dir))
 		o.RunDir = filepath.Join(runtimeDir(), "ibforge", hex.EncodeToString(sum[:6]))
 	}
-	for _, d := range []string{"storage", "blobs", "apt", "tmp"} {
+	for _, d := range []string{"storage", "blobs", "apt", "tmp", "copies"} {
 		if err := os.MkdirAll(filepath.Join(o.Dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("making the store: %w; choose a place that you may write with --store or IBFORGE_STORE", err)
 		}
@@ -80,8 +66,7 @@ func Open(o Options) (*Store, error) {
 			SignaturePolicyPath:         policy,
 			SystemRegistriesConfPath:    registries,
 			SystemRegistriesConfDirPath: filepath.Join(o.Dir, "registries.conf.d"),
-			BigFilesTemporaryDir:        filepath.Join(o.Dir, "tmp"),
-			ArchitectureChoice:          "",
+			BigFilesTemporaryDir:        filepath.Join(o.Dir, "copies"),
 		},
 		updated: map[string]bool{},
 	}, nil
@@ -152,41 +137,21 @@ func (s *Store) Lock(ctx context.Context, waiting func(pid string)) (func(), err
 		f.Close()
 		return nil, noSpace(fmt.Errorf("locking %s: %w", name, err), s.opts.Dir)
 	}
-	if err := s.removeLeftovers(); err != nil {
+	if err := s.removeLeftovers(ctx); err != nil {
+		f.Close()
+		return nil, err
+	}
+	// buildah takes the place of its bundles from the environment alone
+	// (internal/tmpdir). They have to be where removeLeftovers finds them.
+	if err := os.Setenv("TMPDIR", s.tmp()); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return func() { f.Close() }, nil
 }
 
-// removeLeftovers deletes working containers. Only a holder of the lock makes
-// any, and none outlives its build, so what is there now was left by a build
-// that was killed.
-func (s *Store) removeLeftovers() error {
-	containers, err := s.store.Containers()
-	if err != nil {
-		return fmt.Errorf("listing working containers: %w", err)
-	}
-	for _, c := range containers {
-		if _, err := s.store.Unmount(c.ID, true); err != nil && !errors.Is(err, storage.ErrLayerNotMounted) {
-			return fmt.Errorf("unmounting the working container %s of a build that was killed: %w", c.ID[:12], err)
-		}
-		if err := s.store.DeleteContainer(c.ID); err != nil {
-			return fmt.Errorf("removing the working container %s of a build that was killed: %w", c.ID[:12], err)
-		}
-	}
-	tmp := filepath.Join(s.opts.Dir, "tmp")
-	left, err := os.ReadDir(tmp)
-	if err != nil {
-		return err
-	}
-	for _, e := range left {
-		if err := os.RemoveAll(filepath.Join(tmp, e.Name())); err != nil {
-			return fmt.Errorf("removing what a killed build left: %w", err)
-		}
-	}
-	return nil
-}
+// tmp is for the holder of the lock alone, who finds it empty.
+func (s *Store) tmp() string { return filepath.Join(s.opts.Dir, "tmp") }
 
 // noSpace adds to ENOSPC which file system it was: the bare words do not say.
 func noSpace(err error, dir string) error {

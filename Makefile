@@ -1,0 +1,80 @@
+# ibforge: `make demo` shows the whole path, `make test` proves it.
+# Both install what they need first; `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# tests/tools/setup.sh puts a Go toolchain and golangci-lint into .cache/bin
+# where the machine has none that is new enough.
+export PATH := $(CURDIR)/.cache/bin:$(PATH)
+
+# Without gpgme and btrfs headers: signatures are not in use, and the store's
+# driver is overlay. Buildah needs cgo for its re-executed children.
+TAGS := containers_image_openpgp,exclude_graphdriver_btrfs
+export CGO_ENABLED := 1
+GO := go
+GOFLAGS_BUILD := -tags=$(TAGS) -trimpath
+
+PACKAGES := ./builder/... ./cmd/... ./tests/...
+SETUP := tests/tools/setup.sh
+STORE ?= .cache/store
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## install what demo and test need: Debian packages, Go, Ansible
+	@$(SETUP) apt go python
+
+.PHONY: build
+build: setup ## build bin/ibforge
+	@$(GO) build $(GOFLAGS_BUILD) -o bin/ibforge ./cmd/ibforge
+
+.PHONY: demo
+demo: build ## the whole path, from HCL to an OpenSM that is master; KEEP=1 leaves it up
+	@$(GO) build $(GOFLAGS_BUILD) -o bin/demo ./tests/demo
+	@exec bin/demo -store $(STORE) $(if $(KEEP),-keep)
+
+.PHONY: test
+test: ## everything: unit, golden, story, role and end-to-end tests, linters
+	@tests/tools/test.sh
+
+.PHONY: unit
+unit: setup ## the tests that need neither root nor an engine
+	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/cli/... ./tests/stories/... ./tests/arch/...
+
+.PHONY: e2e
+e2e: build ## the end-to-end tests alone
+	@IBFORGE_TEST_REQUIRE=1 $(GO) test -tags=$(TAGS) -count=1 ./tests/e2e/...
+
+.PHONY: roles
+roles: setup ## the tests of the Ansible roles alone
+	@tests/tools/roles.sh
+
+.PHONY: lint
+lint: ## golangci-lint, ansible-lint and yamllint
+	@tests/tools/lint.sh
+
+.PHONY: golden
+golden: setup ## rewrite the golden files from what the code does now
+	@UPDATE=1 $(GO) test -tags=$(TAGS) -count=1 ./builder/... ./tests/stories/... ./tests/arch/...
+
+.PHONY: fmt
+fmt: setup ## format the Go code
+	@gofmt -w builder cmd tests
+
+.PHONY: bench
+bench: build ## compare with docker build, buildah build and mmdebstrap, side by side
+	@$(SETUP) bench
+	@$(GO) build $(GOFLAGS_BUILD) -o bin/bench ./tests/bench
+	@exec bin/bench
+
+.PHONY: collection
+collection: setup ## build the Ansible collection ibforge.fabric into dist/
+	@.cache/venv/bin/ansible-galaxy collection build --force --output-path dist .
+
+.PHONY: clean
+clean: ## remove everything that was built or downloaded
+	@rm -rf bin dist .cache

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs the linters: golangci-lint, ansible-lint (production), yamllint, and
+# shellcheck's little sister, sh -n.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export PATH=$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH
+tests/tools/setup.sh go python lint
+
+echo "golangci-lint"
+golangci-lint run ./...
+echo "yamllint"
+yamllint --strict .
+echo "ansible-lint"
+# A collection is what lies below ansible_collections/NAMESPACE/NAME.
+collections=$(mktemp -d)
+trap 'rm -rf "$collections"' EXIT
+mkdir -p "$collections/ansible_collections/ibforge"
+ln -s "$PWD" "$collections/ansible_collections/ibforge/fabric"
+ANSIBLE_COLLECTIONS_PATH=$collections ansible-lint --offline --strict
+echo "sh -n"
+for script in tests/tools/*.sh images/*/rootfs/usr/libexec/ibforge/*; do
+	case $(head -n 1 "$script") in
+	*bash) bash -n "$script" ;;
+	*) sh -n "$script" ;;
+	esac
+done
+echo "clean"
