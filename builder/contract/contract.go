@@ -44,7 +44,7 @@ type Contract struct {
 	// Stop says how the container is stopped in an orderly way.
 	Stop Stop `json:"stop"`
 	// Health is the health check; null where the image has none.
-	Health *Health `json:"health"`
+	Health *Health `json:"health" jsonschema:"nullable"`
 	// Modules are kernel modules that the host loads before the start.
 	Modules []string `json:"modules"`
 	// Excludes are roles on the fabric that only one service may play on one
