@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,94 +12,63 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ibforge/ibforge/builder/deploy"
 	"github.com/ibforge/ibforge/tests/lab"
+	"github.com/ibforge/ibforge/tests/lab/site"
 )
-
-// smHost is the host of the fabric that the OpenSM container believes to be.
-const smHost = "Hca1"
 
 // ibforge runs bin/ibforge, after it has shown how.
 func (d *demo) ibforge(ctx context.Context, args ...string) error {
-	args = append(args, "--store", d.store)
-	fmt.Println("$ bin/ibforge", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, "bin/ibforge", args...)
+	cmd := d.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	// A terminal sends Ctrl-C to it as well; this is for the other signals.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 30 * time.Second
 	return cmd.Run()
 }
 
-func (d *demo) build(ctx context.Context) error { return d.ibforge(ctx, "build") }
+// output is ibforge for a reader of its results.
+func (d *demo) output(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := d.command(ctx, append(args, "--quiet")...)
+	var progress strings.Builder
+	cmd.Stderr = &progress
+	out, err := cmd.Output()
+	if err != nil {
+		fmt.Print(progress.String())
+	}
+	return out, err
+}
 
-// simulated are the mounts by which a container's OpenSM reaches ibsim.
-func (d *demo) simulated() string { return d.fabric.Library() + ":" + d.fabric.Library() + ":ro" }
+func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
+	args = append(args, "--store", d.store)
+	fmt.Println("$ bin/ibforge", strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, "bin/ibforge", args...)
+	// A terminal sends Ctrl-C to it as well; this is for the other signals.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	return cmd
+}
+
+func (d *demo) build(ctx context.Context) error { return d.ibforge(ctx, "build") }
 
 func (d *demo) verify(ctx context.Context) error {
 	conf := filepath.Join(d.dir, "opensm")
 	if err := os.CopyFS(conf, os.DirFS("images/opensm/rootfs/etc/opensm")); err != nil {
 		return err
 	}
-	env := strings.Join(append(d.fabric.Environ(smHost), "PORTS=ALL"), "\n") + "\n"
+	env := strings.Join(append(d.fabric.Environ(site.SMHost), "PORTS=ALL"), "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(conf, "environment"), []byte(env), 0o600); err != nil {
 		return err
 	}
 	return d.ibforge(ctx, "verify", "opensm", "--host", d.engine.Host(),
-		"--volume", conf+":/etc/opensm:ro", "--volume", d.simulated())
+		"--volume", conf+":/etc/opensm:ro", "--volume", d.site().LibraryVolume())
 }
 
-// inventoryText is what an operator would write, but for the simulation's
-// variables: see roles/ib_opensm/README.md.
-const inventoryText = `# Written by make demo.
-ib_opensm:
-  hosts:
-    localhost:
-  vars:
-    ansible_connection: local
-    ansible_python_interpreter: %[1]s
-    ibforge_become: false
-    ib_opensm_docker_host: %[2]s
-    ib_opensm_image_source: archive
-    ib_opensm_config_dir: %[3]s
-    # Two tenants. The default partition is limited: tenants do not meet there.
-    ib_opensm_partitions:
-      - name: Default
-        pkey: "0x7fff"
-        ipoib: true
-        members: [{port: ALL, membership: limited}, {port: SELF, membership: full}]
-      - name: tenant_a
-        pkey: "0x0010"
-        members: [{port: "%[4]s", membership: full}, {port: "%[5]s", membership: full}]
-      - name: tenant_b
-        pkey: "0x0020"
-        members: [{port: "%[6]s", membership: full}]
-    # The fabric is simulated.
-    ib_opensm_simulated_fabric: true
-    ib_opensm_extra_volumes: ["%[7]s"]
-    ib_opensm_environment:
-%[8]s`
-
 func (d *demo) deploy(ctx context.Context) error {
-	guids := map[string]string{}
-	for _, host := range d.fabric.Hosts() {
-		p, err := d.fabric.Host(ctx, host)
-		if err != nil {
-			return err
-		}
-		guids[host] = fmt.Sprintf("0x%016x", p.GUID)
-	}
-	python, err := filepath.Abs(".cache/venv/bin/python")
+	vars := d.site().Variables()
+	tenants, err := d.site().Tenants(ctx)
 	if err != nil {
 		return err
 	}
-	var env strings.Builder
-	for _, kv := range d.fabric.Environ(smHost) {
-		k, v, _ := strings.Cut(kv, "=")
-		fmt.Fprintf(&env, "      %s: %q\n", k, v)
-	}
-	inventory := fmt.Sprintf(inventoryText, python, d.engine.Host(), filepath.Join(d.dir, "etc"),
-		guids["Hca2"], guids["Hca4"], guids["Hca3"], d.simulated(), env.String())
-	if err := os.WriteFile(d.inventory(), []byte(inventory), 0o600); err != nil {
+	vars["ib_opensm_partitions"] = tenants
+	if err := d.site().WriteInventory(d.inventory(), vars); err != nil {
 		return err
 	}
 	if err := d.ibforge(ctx, "push", "opensm", "docker-archive:"+filepath.Join(d.dir, "opensm.tar"), "--images-file", d.images()); err != nil {
@@ -107,8 +77,32 @@ func (d *demo) deploy(ctx context.Context) error {
 	return d.ibforge(ctx, "deploy", "--inventory", d.inventory(), "--images-file", d.images())
 }
 
+// deployAgain deploys what is deployed, and takes Ansible by its word that
+// nothing was to be done.
 func (d *demo) deployAgain(ctx context.Context) error {
-	return d.ibforge(ctx, "deploy", "--inventory", d.inventory(), "--images-file", d.images())
+	out, err := d.output(ctx, "deploy", "--json", "--inventory", d.inventory(), "--images-file", d.images())
+	if err != nil {
+		return err
+	}
+	var recap deploy.Recap
+	if err := json.Unmarshal(out, &recap); err != nil {
+		return err
+	}
+	for host, s := range recap.Hosts {
+		fmt.Printf("%s: ok %d, changed %d, failed %d\n", host, s.OK, s.Changed, s.Failed)
+		if s.Changed > 0 {
+			return fmt.Errorf("the second deployment has changed %d things on %s", s.Changed, host)
+		}
+	}
+	return nil
+}
+
+func (d *demo) site() site.Site {
+	python, err := filepath.Abs(".cache/venv/bin/python")
+	if err != nil {
+		python = "python3" // the working directory is gone; Ansible will say so
+	}
+	return site.Site{Dir: d.dir, Python: python, Engine: d.engine, Fabric: d.fabric}
 }
 
 func (d *demo) inventory() string { return filepath.Join(d.dir, "inventory.yml") }
