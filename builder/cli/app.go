@@ -122,7 +122,7 @@ Results go to standard output, everything else to standard error.`,
 // variableFlags are the flags of verbs that read descriptions.
 func (g *globals) variableFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&g.vars, "var", nil, "set a variable, `NAME=VALUE`; also IBFORGE_VAR_name; repeatable")
-	cmd.Flags().StringArrayVar(&g.varFiles, "var-file", nil, "read variables from an HCL `FILE`; repeatable")
+	cmd.Flags().StringArrayVar(&g.varFiles, "var-file", nil, "read variables from an HCL `FILE`, relative to the project directory; repeatable")
 }
 
 // args takes exactly the positional arguments of these names.

@@ -49,7 +49,7 @@ The exit code is 0 when no host failed and none was unreachable.`,
 	f.BoolVar(&o.Check, "check", false, "say what would change, and change nothing")
 	f.BoolVar(&o.Diff, "diff", false, "show changes of files")
 	f.StringArrayVarP(&o.ExtraVars, "extra-vars", "e", nil, "`VAR=VALUE`, JSON, or @FILE; repeatable")
-	f.StringSliceVar(&o.Tags, "tags", nil, "only tasks with these tags")
+	f.StringSliceVar(&o.Tags, "tags", nil, "only tasks with this `TAG`; repeatable, or several with commas")
 	f.StringVar(&o.AnsiblePlaybook, "ansible-playbook", "", "the `PROGRAM` (default: on PATH, then .cache/venv/bin of the project)")
 	f.StringVar(&file, "images-file", file, "`FILE` that build wrote, relative to the project directory")
 	return cmd

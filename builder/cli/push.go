@@ -36,7 +36,7 @@ roles take it.`,
 			return g.push(cmd.Context(), a[0], a[1], g.path(file), opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.Authfile, "authfile", g.env("REGISTRY_AUTH_FILE"), "registry credentials, containers-auth.json(5)")
+	cmd.Flags().StringVar(&opts.Authfile, "authfile", g.env("REGISTRY_AUTH_FILE"), "`FILE` with registry credentials, containers-auth.json(5)")
 	cmd.Flags().BoolVar(&opts.PlainHTTP, "plain-http", false, "allow a registry without TLS; for one on this machine only")
 	cmd.Flags().StringVar(&file, "images-file", imagesFileName, "`FILE` to note the copy in, relative to the project directory")
 	return cmd

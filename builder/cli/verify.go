@@ -45,7 +45,7 @@ Whatever is added with --volume is named in the report.`,
 	}
 	cmd.Flags().StringVar(&opts.Host, "host", "", "`ENDPOINT` of the engine, such as unix:///run/docker.sock (default DOCKER_HOST or docker's own)")
 	cmd.Flags().StringArrayVar(&volumes, "volume", nil, "mount `HOST:CONTAINER[:ro]` beside the contract, or in place of its volume at that path; repeatable")
-	cmd.Flags().DurationVar(&opts.BootTimeout, "boot-timeout", 0, "how long systemd may take (default 1m)")
+	cmd.Flags().DurationVar(&opts.BootTimeout, "boot-timeout", 0, "`TIME` that systemd may take, such as 90s (default 1m)")
 	cmd.Flags().BoolVar(&opts.Keep, "keep", false, "leave the container for a look")
 	return cmd
 }

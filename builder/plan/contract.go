@@ -55,7 +55,7 @@ func activeUnits(img *spec.Image) []string {
 	units := []string{}
 	decided := map[string]bool{}
 	for i := img; i != nil; i = i.Parent {
-		var own []string
+		own := []string{}
 		for _, u := range i.Units {
 			if u.State == spec.UnitEnabled && !decided[u.Name] {
 				own = append(own, u.Name)

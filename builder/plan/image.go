@@ -3,7 +3,6 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -131,9 +130,9 @@ func (b *builder) config(img *spec.Image, c *contract.Contract) (Config, error) 
 	if c == nil {
 		return cfg, nil
 	}
-	raw, err := json.Marshal(c)
+	raw, err := c.MarshalCompact()
 	if err != nil {
-		return Config{}, fmt.Errorf("encoding the runtime contract: %w", err)
+		return Config{}, err
 	}
 	labels[contract.Label] = string(raw)
 	cfg.Cmd = []string{"/sbin/init"}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ibforge/ibforge/builder/contract"
 	"github.com/ibforge/ibforge/builder/spec"
@@ -85,12 +86,15 @@ func (p Plan) Only(names ...string) (Plan, error) {
 	}
 	want := map[string]bool{}
 	for _, name := range names {
-		for name != "" {
+		for {
 			img, ok := p.Image(name)
 			if !ok {
 				return Plan{}, &UnknownImageError{Name: name, Known: p.names()}
 			}
 			want[name] = true
+			if img.Parent == "" {
+				break
+			}
 			name = img.Parent
 		}
 	}
@@ -112,7 +116,7 @@ type UnknownImageError struct {
 }
 
 func (e *UnknownImageError) Error() string {
-	return fmt.Sprintf("no image block is named %q; described are: %v", e.Name, e.Known)
+	return fmt.Sprintf("no image block is named %q; described are %s", e.Name, strings.Join(e.Known, ", "))
 }
 
 // Make plans every image of the project. An error says which file of which
