@@ -5,7 +5,7 @@
 // whose faults would make the next ones lie:
 //
 //	files      read and parsed, native syntax or JSON, in one name space
-//	variables  default < environment < var files < -var; converted, validated
+//	variables  default < environment < var files < --var; converted, validated
 //	locals     in any order, cycles reported
 //	images     for_each and dynamic blocks expanded, decoded, each rule checked
 //	graph      from resolved, cycles reported, ordered parents first

@@ -33,10 +33,10 @@ func (l *loader) gather(opts Options) {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
 			// Not quoted in full: what follows may be half of a secret.
-			l.errorAt(nil, "Malformed -var", "-var wants NAME=VALUE, and there is no \"=\". Quote it against the shell: -var 'NAME=VALUE'.")
+			l.errorAt(nil, "Malformed --var", "--var wants NAME=VALUE, and there is no \"=\". Quote it against the shell: --var 'NAME=VALUE'.")
 			continue
 		}
-		l.give("-var", describe("-var", name), name, name, value)
+		l.give("--var", describe("--var", name), name, name, value)
 	}
 }
 

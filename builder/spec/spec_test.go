@@ -65,8 +65,8 @@ func TestVariablePrecedence(t *testing.T) {
 		{"environment", Options{Environ: env}, `"env"`, "environment"},
 		{"first file", Options{Environ: env, VarFiles: files[:1]}, `"one"`, "one.hcl"},
 		{"last file", Options{Environ: env, VarFiles: files}, `"two"`, "two.hcl"},
-		{"command line", Options{Environ: env, VarFiles: files, Vars: []string{"v=a"}}, `"a"`, "-var"},
-		{"last of them", Options{Vars: []string{"v=a", "v=b=c"}}, `"b=c"`, "-var"},
+		{"command line", Options{Environ: env, VarFiles: files, Vars: []string{"v=a"}}, `"a"`, "--var"},
+		{"last of them", Options{Vars: []string{"v=a", "v=b=c"}}, `"b=c"`, "--var"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.opts.FS = fstest.MapFS{
@@ -229,7 +229,7 @@ func TestDiagnosticsJSON(t *testing.T) {
 		got[i].Detail = ""
 	}
 	want := []DiagnosticJSON{
-		{Severity: "error", Summary: "Malformed -var"},
+		{Severity: "error", Summary: "Malformed --var"},
 		{Severity: "error", Summary: "Invalid image name", File: "images/a/image.ibforge.hcl",
 			Start: &PositionJSON{1, 7}, End: &PositionJSON{1, 10}},
 	}

@@ -57,8 +57,8 @@ type Variable struct {
 	Sensitive   bool
 	// Value is the value in force as JSON, "(sensitive)" for a sensitive one.
 	Value string
-	// Source tells where the value comes from: "default", "-var",
-	// "environment" or the name of a -var-file.
+	// Source tells where the value comes from: "default", "--var",
+	// "environment" or the name of a --var-file.
 	Source string
 }
 

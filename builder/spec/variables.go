@@ -98,7 +98,7 @@ func (l *loader) valueOf(v *variable) cty.Value {
 		}
 	default:
 		l.errorAt(&v.label, "Variable without a value",
-			"Variable %q has neither a default nor a value. Give it one with -var '%s=VALUE', with %s%s in the environment, or in a file named by -var-file.",
+			"Variable %q has neither a default nor a value. Give it one with --var '%s=VALUE', with %s%s in the environment, or in a file named by --var-file.",
 			v.name, v.name, environPrefix, v.name)
 		return cty.DynamicVal
 	}
@@ -128,8 +128,8 @@ func origin(source string) string {
 	switch source {
 	case "default":
 		return "its default"
-	case "-var":
-		return "given by -var"
+	case "--var":
+		return "given by --var"
 	case "environment":
 		return "given by the environment"
 	}
