@@ -180,7 +180,11 @@ func (g *globals) storeDir() (string, error) {
 	if g.store == "" {
 		return defaultStore(g), nil
 	}
-	return filepath.Abs(g.store)
+	dir, err := filepath.Abs(g.store)
+	if err != nil {
+		return "", fmt.Errorf("finding the store: %w; give --store or IBFORGE_STORE an absolute path", err)
+	}
+	return dir, nil
 }
 
 // epoch is SOURCE_DATE_EPOCH, or 0: an image's date says nothing that its key
@@ -206,7 +210,7 @@ func (g *globals) openStore() (engine.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.OpenStore(engine.StoreOptions{Dir: dir, Mirror: g.mirror, Epoch: epoch})
+	return g.OpenStore(engine.StoreOptions{Dir: dir, Mirror: g.mirror, Epoch: epoch, Environ: g.Environ})
 }
 
 // load reads the descriptions and shows their faults.
@@ -275,5 +279,8 @@ func (g *globals) printJSON(v any) error {
 	enc := json.NewEncoder(g.Stdout)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
 }

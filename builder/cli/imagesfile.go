@@ -91,11 +91,11 @@ func updateImagesFile(name string, made []engine.Image) error {
 		}
 		raw, err := json.Marshal(m.Contract)
 		if err != nil {
-			return err
+			return fmt.Errorf("the contract of image %s: %w", m.Name, err)
 		}
 		entry := imageEntry{Reference: m.Reference, ID: m.ID, Digest: m.Digest}
 		if err := json.Unmarshal(raw, &entry.Contract); err != nil {
-			return err
+			return fmt.Errorf("the contract of image %s: %w", m.Name, err)
 		}
 		if old := file.Images[m.Name]; old.ID == m.ID {
 			entry.Pushed, entry.Archive = old.Pushed, old.Archive

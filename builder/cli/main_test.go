@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ibforge/ibforge/builder/deploy"
 	"github.com/ibforge/ibforge/builder/engine"
 	"github.com/ibforge/ibforge/builder/plan"
@@ -72,8 +74,9 @@ func TestStoreOptions(t *testing.T) {
 			if code := Main(t.Context(), append([]string{"build", "-C", dir}, c.args...), app); code != ExitFailed {
 				t.Errorf("the exit code is %d", code)
 			}
-			if got != c.want {
-				t.Errorf("got %+v\nwant %+v", got, c.want)
+			c.want.Environ = app.Environ
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -88,7 +88,7 @@ func notePush(name string, img engine.Image, dest, digest string) error {
 	} else {
 		path, _, _ := strings.Cut(location, ":")
 		if entry.Archive, err = filepath.Abs(path); err != nil {
-			return err
+			return fmt.Errorf("finding the archive: %w; give it as an absolute path", err)
 		}
 	}
 	file.Images[img.Name] = entry

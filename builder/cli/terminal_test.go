@@ -31,7 +31,9 @@ func onTerminal(t *testing.T, args []string, environ ...string) string {
 		got <- b.String()
 	}()
 	Main(t.Context(), args, newApp(engine.NewRecorder(), io.Discard, screen, environ...))
-	screen.Close()
+	if err := screen.Close(); err != nil {
+		t.Error(err)
+	}
 	return strings.ReplaceAll(<-got, "\r\n", "\n")
 }
 
@@ -41,7 +43,7 @@ func openTerminal(t *testing.T, columns uint16) (keyboard, screen *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { keyboard.Close() })
+	t.Cleanup(func() { _ = keyboard.Close() }) // a test may have closed it
 	fd := int(keyboard.Fd())
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ func newCommand(program string, o Options, extraVars []string) command {
 func (c command) Command() ([]string, error) {
 	argv, err := c.AnsiblePlaybookCmd.Command()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("composing the call of ansible-playbook: %w", err)
 	}
 	flags := make([]string, len(c.inventory))
 	for i, source := range c.inventory {

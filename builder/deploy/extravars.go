@@ -28,7 +28,11 @@ func extraVarsFile(arg string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(vars)
+	text, err := json.Marshal(vars)
+	if err != nil {
+		return nil, fmt.Errorf("writing it as JSON: %w", err)
+	}
+	return text, nil
 }
 
 // parseKeyValues reads the key=value form of -e as Ansible does: pairs are

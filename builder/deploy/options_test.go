@@ -154,7 +154,7 @@ func TestCollectionsPath(t *testing.T) {
 	named := write(t, other, "ansible.cfg", "[defaults]\ncollections_paths: /old/name\n", 0o644)
 	open := t.TempDir()
 	write(t, open, "ansible.cfg", "[defaults]\ncollections_path=/planted\n", 0o644)
-	if err := os.Chmod(open, 0o777); err != nil {
+	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // Ansible must refuse a configuration that others may write
 		t.Fatal(err)
 	}
 	tests := []struct {

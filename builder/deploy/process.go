@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os/exec"
 	"sync/atomic"
@@ -68,16 +69,23 @@ type process struct {
 // the operating system would stay open as long as any descendant holds them,
 // such as an ssh master connection that lives on (ssh_config(5),
 // ControlPersist).
-func (p *process) StdoutPipe() (io.ReadCloser, error) { return p.pipe(&p.cmd.Stdout) }
+func (p *process) StdoutPipe() (io.ReadCloser, error) {
+	r, w := p.pipe()
+	p.cmd.Stdout = w
+	return r, nil
+}
 
 // StderrPipe is like StdoutPipe.
-func (p *process) StderrPipe() (io.ReadCloser, error) { return p.pipe(&p.cmd.Stderr) }
-
-func (p *process) pipe(end *io.Writer) (io.ReadCloser, error) {
-	r, w := io.Pipe()
-	*end = w
-	p.pipes = append(p.pipes, w)
+func (p *process) StderrPipe() (io.ReadCloser, error) {
+	r, w := p.pipe()
+	p.cmd.Stderr = w
 	return r, nil
+}
+
+func (p *process) pipe() (*io.PipeReader, *io.PipeWriter) {
+	r, w := io.Pipe()
+	p.pipes = append(p.pipes, w)
+	return r, w
 }
 
 // Start starts the process and somebody who waits for it.
@@ -121,7 +129,10 @@ func (p *process) interrupt() error {
 }
 
 func (p *process) signal(sig syscall.Signal) error {
-	return syscall.Kill(-p.cmd.Process.Pid, sig)
+	if err := syscall.Kill(-p.cmd.Process.Pid, sig); err != nil {
+		return fmt.Errorf("sending %v to ansible-playbook and its workers: %w", sig, err)
+	}
+	return nil
 }
 
 // status returns the exit status, -1 for the end by a signal or no start.

@@ -55,7 +55,7 @@ func (r Recap) MarshalJSON() ([]byte, error) {
 	if r.Failures == nil {
 		r.Failures = []Failure{}
 	}
-	return json.Marshal(struct {
+	return json.Marshal(struct { //nolint:wrapcheck // encoding/json, which calls this, names the type
 		plain
 		Seconds float64 `json:"seconds"`
 	}{plain(r), r.Duration.Seconds()})

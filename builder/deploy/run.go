@@ -108,8 +108,10 @@ type pump struct{}
 
 // Print implements goresult.ResultsOutputer.
 func (pump) Print(_ context.Context, r io.Reader, w io.Writer, _ ...goresult.OptionsFunc) error {
-	_, err := io.Copy(w, r)
-	return err
+	if _, err := io.Copy(w, r); err != nil {
+		return fmt.Errorf("reading what ansible-playbook says: %w", err)
+	}
+	return nil
 }
 
 // report writes the recap.
@@ -136,7 +138,7 @@ func (f *follower) outcome(ctx context.Context, o Options, l *launcher) error {
 	clean := f.ended && (status == 0 || f.recap.Err() != nil)
 	said := f.words.rest(!clean && ctx.Err() == nil)
 	switch {
-	case ctx.Err() != nil && !(f.ended && status == 0):
+	case ctx.Err() != nil && (!f.ended || status != 0):
 		return fmt.Errorf("ansible-playbook was interrupted, and hosts may be half way through a task; run it again to finish: %w", context.Cause(ctx))
 	case !clean:
 		return &AnsibleError{Playbook: o.Playbook, Status: status, Words: f.display(said)}

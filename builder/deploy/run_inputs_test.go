@@ -115,6 +115,7 @@ func TestRunCancel(t *testing.T) {
 // argvOfSession returns the command lines of ansible-playbook and its workers
 // that this test has started.
 func argvOfSession(t *testing.T) string {
+	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Error(err)

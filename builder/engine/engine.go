@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ibforge/ibforge/builder/contract"
@@ -62,6 +64,20 @@ type StoreOptions struct {
 	Mirror string
 	// Epoch is plan.Options.Epoch.
 	Epoch int64
+	// Environ is the environment, NAME=VALUE: of it count the proxies for
+	// fetching packages, DOCKER_HOST for pushing to docker-daemon, and
+	// XDG_RUNTIME_DIR where RunDir is empty and the user is not root.
+	Environ []string
+}
+
+// LookupEnv is os.LookupEnv for Environ: the last one counts.
+func (o StoreOptions) LookupEnv(name string) (value string, ok bool) {
+	for _, entry := range slices.Backward(o.Environ) {
+		if value, ok = strings.CutPrefix(entry, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // PushOptions of Store.Push.

@@ -122,8 +122,10 @@ func (r *Recorder) DockerArchive(ctx context.Context, name string, w io.Writer) 
 	if _, err := r.Inspect(ctx, name); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, "recorded archive of "+name)
-	return err
+	if _, err := io.WriteString(w, "recorded archive of "+name); err != nil {
+		return fmt.Errorf("writing the recorded archive of %s: %w", name, err)
+	}
+	return nil
 }
 
 // Close implements Store.

@@ -186,7 +186,7 @@ func digest(root fs.FS, path string) (string, error) {
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+		return "", fmt.Errorf("reading rootfs/%s: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -81,6 +81,7 @@ func fixture() fstest.MapFS {
 // edit replaces text of a description or a rootfs file; the text must be there.
 func edit(name, from, to string) func(*testing.T, fstest.MapFS, *plan.Options) {
 	return func(t *testing.T, p fstest.MapFS, _ *plan.Options) {
+		t.Helper()
 		file := *p["images/"+name]
 		if !strings.Contains(string(file.Data), from) {
 			t.Fatalf("%s does not hold %q", name, from)

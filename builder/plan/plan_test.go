@@ -199,7 +199,11 @@ func TestOnlyUnknown(t *testing.T) {
 func TestLabelIsTheContract(t *testing.T) {
 	p := mustMake(t, fixture(), plan.Options{Arch: "amd64"})
 	for _, img := range p.Images {
-		cfg := img.Steps[len(img.Steps)-1].Op.(plan.Config)
+		last := img.Steps[len(img.Steps)-1].Op
+		cfg, ok := last.(plan.Config)
+		if !ok {
+			t.Fatalf("%s: the last step is a %T", img.Name, last)
+		}
 		raw, ok := cfg.Labels[contract.Label]
 		if ok != (img.Contract != nil) {
 			t.Errorf("%s: label %v, contract %v", img.Name, ok, img.Contract != nil)

@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// update rewrites the goldens: UPDATE=1 go test ./builder/spec
+// update tells to rewrite the goldens: UPDATE=1 go test ./builder/spec does.
 func update() bool { return os.Getenv("UPDATE") != "" }
 
 // golden compares with a file of testdata, or writes it.
@@ -42,7 +42,11 @@ func rootFS(t *testing.T, dir string) fs.FS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { root.Close() })
+	t.Cleanup(func() {
+		if err := root.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return root.FS()
 }
 

@@ -94,7 +94,7 @@ func parseSeconds(s string) (seconds int, fault string) {
 			return 0, "is no duration"
 		}
 		rest = rest[len(m[0]):]
-		unit := 0
+		var unit int
 		switch m[2] {
 		case "h":
 			unit = 60 * 60

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -194,7 +195,8 @@ func (l *loader) declare(names []string, bodies []hcl.Body) map[string]*local {
 // plainError drops the operation and path that fs adds: the message around it
 // names the path already.
 func plainError(err error) string {
-	if pe, ok := err.(*fs.PathError); ok {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
 		err = pe.Err
 	}
 	return strings.TrimSuffix(err.Error(), ".")

@@ -32,17 +32,17 @@ func (d *imageDecoder) portNumbers(b *portBody, p *Port, taken *uniqueNames) {
 		return
 	}
 	const highest = 65535
-	listens, ok := d.whole(b.Listens, 0, 1, highest)
+	listens, ok := d.whole(b.Listens, 0, highest)
 	if !ok {
 		if d.isNull(b.Listens) {
 			rng := b.Listens.Expr.Range()
 			d.errorAt(&rng, "Missing listens", "\"listens\" may not be null. It is the number that the unmodified service binds.")
 		}
-		d.whole(b.Host, 0, 1, highest)
+		d.whole(b.Host, 0, highest)
 		return
 	}
 	p.Listens = listens
-	host, given := d.whole(b.Host, listens, 1, highest)
+	host, given := d.whole(b.Host, listens, highest)
 	p.Host = host
 	at := b.Listens.Expr.Range()
 	if given {

@@ -59,7 +59,8 @@ func follow(fsys fs.FS, dir, name string, asImage bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if hops++; hops > maxHops {
+		hops++
+		if hops > maxHops {
 			return "", errLoop
 		}
 		if path.IsAbs(target) {

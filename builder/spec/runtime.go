@@ -17,7 +17,7 @@ func (d *imageDecoder) runtime(b *runtimeBody) *Runtime {
 	mounts := uniqueNames{decoder: &d.decoder, kind: "mount point"}
 	r := &Runtime{
 		Network:      d.oneOf(d.text(b.Network, "host"), "network", []string{"host", "none"}),
-		ReadOnly:     d.boolean(b.ReadOnly, false),
+		ReadOnly:     d.boolean(b.ReadOnly),
 		Tmpfs:        d.tmpfs(b.Tmpfs, &mounts),
 		Volumes:      d.volumes(b.Volumes, &mounts),
 		Ports:        d.ports(b.Ports),
@@ -112,7 +112,7 @@ func (d *imageDecoder) volumes(bodies []volumeBody, mounts *uniqueNames) []Volum
 		}
 		host := d.text(b.Host, "")
 		d.mountPath(host, "host path")
-		out = append(out, Volume{Name: b.Name, Path: where.value, Host: host.value, ReadOnly: d.boolean(b.ReadOnly, false), DefRange: b.DefRange})
+		out = append(out, Volume{Name: b.Name, Path: where.value, Host: host.value, ReadOnly: d.boolean(b.ReadOnly), DefRange: b.DefRange})
 	}
 	return out
 }
@@ -175,7 +175,7 @@ func (d *imageDecoder) stop(b *stopBody) Stop {
 
 func (d *imageDecoder) health(b *healthBody) *Health {
 	const many = 1000
-	retries, _ := d.whole(b.Retries, 3, 1, many)
+	retries, _ := d.whole(b.Retries, 3, many)
 	return &Health{
 		Command:            d.command(b.Command, b.DefRange),
 		IntervalSeconds:    d.duration(b.Interval, 30, 1),

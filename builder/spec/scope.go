@@ -151,7 +151,7 @@ func secondName(t hcl.Traversal) (string, bool) {
 // unknownName tells what kind of thing ROOT.name would be, and what to do.
 func unknownName(root, name string, names []string) (kind, hint string) {
 	hint = didYouMean(name, names)
-	cure := ""
+	var cure string
 	switch root {
 	case "var":
 		kind, cure = "variable", " Declare it with a variable block."

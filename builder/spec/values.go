@@ -108,25 +108,23 @@ func (d *decoder) isNull(attr *hcl.Attribute) bool {
 	return v.IsKnown() && v.IsNull()
 }
 
-func (d *decoder) boolean(attr *hcl.Attribute, fallback bool) bool {
+// boolean takes an absent or faulty value for false.
+func (d *decoder) boolean(attr *hcl.Attribute) bool {
 	v, _, ok := d.as(attr, cty.Bool, "true")
-	if !ok {
-		return fallback
-	}
-	return v.True()
+	return ok && v.True()
 }
 
-// whole gives an integer within bounds; an absent or faulty one is the
+// whole gives an integer from 1 to high; an absent or faulty one is the
 // fallback, with ok unset.
-func (d *decoder) whole(attr *hcl.Attribute, fallback, low, high int) (n int, ok bool) {
+func (d *decoder) whole(attr *hcl.Attribute, fallback, high int) (n int, ok bool) {
 	v, _, ok := d.as(attr, cty.Number, "3")
 	if !ok {
 		return fallback, false
 	}
 	f := v.AsBigFloat()
-	if !f.IsInt() || f.Cmp(big.NewFloat(float64(low))) < 0 || f.Cmp(big.NewFloat(float64(high))) > 0 {
+	if !f.IsInt() || f.Cmp(big.NewFloat(1)) < 0 || f.Cmp(big.NewFloat(float64(high))) > 0 {
 		rng := attr.Expr.Range()
-		d.errorAt(&rng, "Number out of range", "%q is %s; it must be a whole number from %d to %d.", attr.Name, f.Text('g', 12), low, high)
+		d.errorAt(&rng, "Number out of range", "%q is %s; it must be a whole number from 1 to %d.", attr.Name, f.Text('g', 12), high)
 		return fallback, false
 	}
 	i, _ := f.Int64()

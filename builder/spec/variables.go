@@ -50,7 +50,7 @@ func (l *loader) declareVariable(block *hcl.Block, dir string) {
 	l.diags = append(l.diags, gohcl.DecodeBody(block.Body, nil, &body)...)
 	d := &decoder{collector: &l.collector, ctx: l.values.constant(dir)}
 	v.description = d.text(body.Description, "").value
-	v.sensitive = d.boolean(body.Sensitive, false)
+	v.sensitive = d.boolean(body.Sensitive)
 	v.fallback = body.Default
 	v.validations = body.Validations
 	if body.Type != nil {
@@ -150,7 +150,7 @@ func (l *loader) validateVariable(v *variable) {
 			continue
 		}
 		before := len(l.diags)
-		good := d.boolean(rule.Condition, false)
+		good := d.boolean(rule.Condition)
 		if len(l.diags) > before || good || !d.known(rule.Condition) {
 			continue
 		}

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -49,7 +50,7 @@ func TestUnfitEngines(t *testing.T) {
 				w.Header().Set("Api-Version", tc.api)
 				if strings.HasSuffix(r.URL.Path, "/info") {
 					w.Header().Set("Content-Type", "application/json")
-					w.Write([]byte(tc.info))
+					fmt.Fprint(w, tc.info)
 				}
 			}))
 			defer srv.Close()

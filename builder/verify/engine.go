@@ -67,7 +67,7 @@ func connect(ctx context.Context, endpoint string) (*engine, error) {
 	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {
 		if endpoint == "" {
-			endpoint = os.Getenv(client.EnvOverrideHost)
+			endpoint = os.Getenv(client.EnvOverrideHost) //nolint:forbidigo // docker's client has read it there
 		}
 		return nil, &NoEngineError{Endpoint: fmt.Sprintf("%q", endpoint), Err: err}
 	}

@@ -49,24 +49,24 @@ func (s *session) execute(ctx context.Context, argv []string) (output, error) {
 	api := s.eng.api
 	created, err := api.ContainerExecCreate(ctx, s.plan.name, container.ExecOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
 	if err != nil {
-		return output{}, err
+		return output{}, fmt.Errorf("preparing it: %w", err)
 	}
 	conn, err := api.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
 	if err != nil {
-		return output{}, err
+		return output{}, fmt.Errorf("starting it: %w", err)
 	}
 	defer conn.Close()
 	// The connection is taken over from HTTP and no longer knows ctx.
 	defer context.AfterFunc(ctx, conn.Close)()
 	var text tail
 	if _, err := stdcopy.StdCopy(&text, &text, conn.Reader); err != nil {
-		return output{text: text.String()}, err
+		return output{text: text.String()}, fmt.Errorf("reading what it prints: %w", err)
 	}
 	// The streams end a moment before the engine has noted the exit.
 	for {
 		state, err := api.ContainerExecInspect(ctx, created.ID)
 		if err != nil {
-			return output{text: text.String()}, err
+			return output{text: text.String()}, fmt.Errorf("asking for its exit status: %w", err)
 		}
 		if !state.Running {
 			return output{exit: state.ExitCode, text: text.String()}, nil

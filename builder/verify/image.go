@@ -99,7 +99,7 @@ var errStoppedReading = errors.New("the engine stopped reading the archive")
 func (s *session) loadFrom(ctx context.Context, archive io.Reader) ([]string, error) {
 	resp, err := s.eng.api.ImageLoad(ctx, archive)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sending the archive: %w", err)
 	}
 	defer resp.Body.Close()
 	return loadedNames(resp.Body)

@@ -1,15 +1,16 @@
 package verify_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,8 +48,7 @@ func requireLab(t *testing.T) {
 // of hybrid cgroups has as well.
 func startEngine(t *testing.T, cgroup2 bool) string {
 	t.Helper()
-	// Not t.TempDir: its name can be too long for a unix socket (108 bytes).
-	dir, err := os.MkdirTemp("", "ibforge-engine-")
+	dir, err := os.MkdirTemp("", "ibforge-engine-") //nolint:usetesting // t.TempDir's name can be too long for a unix socket (108 bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,8 @@ func startEngine(t *testing.T, cgroup2 bool) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	// It outlives the test's context, which ends before the clean-up.
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -76,7 +77,9 @@ func startEngine(t *testing.T, cgroup2 bool) string {
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("dockerd: %v", err)
 		}
-		log.Close()
+		if err := log.Close(); err != nil {
+			t.Errorf("closing dockerd's log: %v", err)
+		}
 		// dockerd leaves the mount of its network namespace behind.
 		if err := syscall.Unmount(dir+"/exec/netns/default", syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOENT) {
 			t.Errorf("unmounting the engine's network namespace: %v", err)
@@ -103,7 +106,11 @@ func newClient(t *testing.T, endpoint string) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { api.Close() })
+	t.Cleanup(func() {
+		if err := api.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return api
 }
 
@@ -111,11 +118,13 @@ const suite = "bookworm"
 
 // baseArgs make a clean systemd image. logind is masked: under a read-only
 // root it fails for want of its StateDirectory /var/lib/systemd/linger.
-var baseArgs = []string{
-	"--variant=essential", "--include=systemd,systemd-sysv,dbus",
-	"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
-	`--customize-hook=rm -rf "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/cache/ldconfig/aux-cache "$1"/var/lib/dpkg/*-old "$1"/var/cache/debconf/*-old "$1"/var/log/apt "$1"/var/log/*.log; : >"$1"/etc/machine-id`,
-	`--customize-hook=ln -s /dev/null "$1"/etc/systemd/system/systemd-logind.service`,
+func baseArgs() []string {
+	return []string{
+		"--variant=essential", "--include=systemd,systemd-sysv,dbus",
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
+		`--customize-hook=rm -rf "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/cache/ldconfig/aux-cache "$1"/var/lib/dpkg/*-old "$1"/var/cache/debconf/*-old "$1"/var/log/apt "$1"/var/log/*.log; : >"$1"/etc/machine-id`,
+		`--customize-hook=ln -s /dev/null "$1"/etc/systemd/system/systemd-logind.service`,
+	}
 }
 
 // layer is a file system as tar.
@@ -142,7 +151,7 @@ func newLayer(t *testing.T) *layer {
 // baseTar gives the tar of a Debian with systemd, made once per machine and recipe.
 func baseTar(t *testing.T) string {
 	t.Helper()
-	recipe := sha256.Sum256([]byte(strings.Join(append(slices.Clone(baseArgs), suite), "\x00")))
+	recipe := sha256.Sum256([]byte(strings.Join(append(baseArgs(), suite), "\x00")))
 	dir := filepath.Join(os.TempDir(), "ibforge-test-cache")
 	file := filepath.Join(dir, fmt.Sprintf("verify-%s-%x.tar", suite, recipe[:6]))
 	if _, err := os.Stat(file); err == nil {
@@ -152,8 +161,12 @@ func baseTar(t *testing.T) string {
 		t.Fatal(err)
 	}
 	part := file + "." + strconv.Itoa(os.Getpid()) + ".tar" // the name's end chooses mmdebstrap's format
-	defer os.Remove(part)
-	cmd := exec.Command("mmdebstrap", append(slices.Clone(baseArgs), suite, part, "http://deb.debian.org/debian")...)
+	defer func() {
+		if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+	}()
+	cmd := exec.CommandContext(t.Context(), "mmdebstrap", append(baseArgs(), suite, part, "http://deb.debian.org/debian")...)
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("mmdebstrap: %v\n%s", err, out)

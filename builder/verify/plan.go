@@ -11,8 +11,8 @@ import (
 	"github.com/ibforge/ibforge/builder/contract"
 )
 
-// runLabel marks containers and volumes of a run, so that those of a run that
-// was killed can be found: docker ps -a --filter label=io.ibforge.verify
+// runLabel marks containers and volumes of a run; by it those of a run that was
+// killed can be found, with docker ps -a --filter label=io.ibforge.verify.
 const runLabel = "io.ibforge.verify"
 
 // plan is the container that will be made, before anything is made.
@@ -69,7 +69,10 @@ func draw(img Image, overrides []VolumeOverride, h host, token string) (plan, er
 		p.host.CapAdd = append(p.host.CapAdd, cap.Name)
 	}
 	p.devices(c.Devices, h.present)
-	return p, p.mounts(c, overrides, token)
+	if err := p.mounts(c, overrides, token); err != nil {
+		return plan{}, err
+	}
+	return p, nil
 }
 
 func (p *plan) devices(devices []contract.Device, present func(string) bool) {

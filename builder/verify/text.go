@@ -41,8 +41,10 @@ func (r Report) WriteText(w io.Writer, color bool) error {
 		fmt.Fprintf(&b, "not carried out to the end: %s\n", r.Aborted)
 	}
 	writeList(&b, "kept; to remove it:", r.Kept)
-	_, err := w.Write(b.Bytes())
-	return err
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
 }
 
 func writeList(b *bytes.Buffer, title string, items []string) {
@@ -85,5 +87,6 @@ func legible(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// controlSequence matches ECMA-48 control sequences: CSI, parameters, final byte.
-var controlSequence = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]`)
+// controlSequence matches ECMA-48 control sequences (5.4): CSI, parameter
+// bytes, intermediate bytes, final byte.
+var controlSequence = regexp.MustCompile(`\x1b\[[\x30-\x3f]*[\x20-\x2f]*[\x40-\x7e]`)

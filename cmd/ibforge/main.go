@@ -22,10 +22,11 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
+	code := cli.Main(ctx, os.Args[1:], cli.App{
 		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Arch: runtime.GOARCH,
 		OpenStore: func(o engine.StoreOptions) (engine.Store, error) { return buildah.Open(o) },
 		Deployer:  deploy.Ansible{},
-	}))
+	})
+	stop() // not deferred: os.Exit runs nothing that is
+	os.Exit(code)
 }

@@ -26,8 +26,9 @@ func main() {
 	store := flag.String("store", ".cache/store", "image store")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, *store, *keep))
+	code := run(ctx, *store, *keep)
+	stop() // not deferred: os.Exit runs nothing that is
+	os.Exit(code)
 }
 
 func run(ctx context.Context, store string, keep bool) int {
@@ -67,7 +68,7 @@ type stageTime struct {
 func (d *demo) play(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "ibforge-demo-")
 	if err != nil {
-		return err
+		return fmt.Errorf("making a directory for the demonstration: %w", err)
 	}
 	d.dir = dir
 	for _, s := range []struct {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -21,7 +22,10 @@ import (
 func (d *demo) ibforge(ctx context.Context, args ...string) error {
 	cmd := d.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	return cmd.Run()
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("bin/ibforge %s: %w", args[0], err)
+	}
+	return nil
 }
 
 // output is ibforge for a reader of its results.
@@ -32,8 +36,9 @@ func (d *demo) output(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := cmd.Output()
 	if err != nil {
 		fmt.Print(progress.String())
+		return nil, fmt.Errorf("bin/ibforge %s: %w", args[0], err)
 	}
-	return out, err
+	return out, nil
 }
 
 func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -86,7 +91,7 @@ func (d *demo) deployAgain(ctx context.Context) error {
 	}
 	var recap deploy.Recap
 	if err := json.Unmarshal(out, &recap); err != nil {
-		return err
+		return fmt.Errorf("reading the recap of bin/ibforge deploy --json: %w", err)
 	}
 	for host, s := range recap.Hosts {
 		fmt.Printf("%s: ok %d, changed %d, failed %d\n", host, s.OK, s.Changed, s.Failed)
@@ -121,6 +126,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(ports, func(a, b lab.Port) int { return strings.Compare(a.Node, b.Node) })
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tPORT GUID\tLID\tPKEYS")
 	for _, p := range ports {

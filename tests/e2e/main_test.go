@@ -73,7 +73,7 @@ func need(t *testing.T) {
 }
 
 // shared is a store in which the project's images have been built once.
-var shared struct {
+var shared struct { //nolint:gochecknoglobals // the tests of one process share it, and only TestMain's end can remove it
 	once sync.Once
 	dir  string
 	err  error
@@ -84,7 +84,7 @@ func sharedStore(t *testing.T) string {
 	t.Helper()
 	need(t)
 	shared.once.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "ibforge-e2e-"); shared.err != nil {
+		if shared.dir, shared.err = os.MkdirTemp("", "ibforge-e2e-"); shared.err != nil { //nolint:usetesting // it outlives the test that comes first; cleaned removes it
 			return
 		}
 		r := run(t, nil, "-C", root, "--store", shared.dir, "build", "--images-file", filepath.Join(shared.dir, "ibforge-images.yml"))
@@ -111,6 +111,7 @@ func (r result) String() string {
 
 // command prepares a call of ibforge, which does not outlive the test.
 func command(t *testing.T, env []string, args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "ibforge", args...)
 	cmd.WaitDelay = 10 * time.Second // a killed build's children hold the pipes

@@ -160,7 +160,6 @@ func calls(images *engine.Recorder, ansible *deploy.Recorder) []byte {
 		fmt.Fprintln(&b, c)
 	}
 	for _, o := range ansible.Calls() {
-		o.Environ, o.Stdout, o.Stderr, o.Now = nil, nil, nil, nil
 		raw, err := json.Marshal(struct {
 			Playbook, ProjectDir, Limit string
 			Inventory, Tags, ExtraVars  []string

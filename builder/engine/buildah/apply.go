@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,7 +35,10 @@ func (s *Store) Has(_ context.Context, key string) (bool, error) {
 	if errors.Is(err, storage.ErrImageUnknown) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("looking up the step with the key %s: %w", key, err)
+	}
+	return true, nil
 }
 
 // Apply implements engine.Engine.
@@ -176,7 +179,7 @@ func (s *Store) Tag(ctx context.Context, key, reference string) (engine.Image, e
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(reference, plan.Repository+"/"), ":")
 	if err := s.store.AddNames(img.ID, []string{reference, currentName(name)}); err != nil {
-		return engine.Image{}, err
+		return engine.Image{}, fmt.Errorf("naming the image %s: %w", reference, err)
 	}
 	return s.Inspect(ctx, reference)
 }
@@ -210,4 +213,4 @@ func runCapabilities() []string {
 	}
 }
 
-func (s *Store) blobs() string { return s.opts.Dir + string(os.PathSeparator) + "blobs" }
+func (s *Store) blobs() string { return filepath.Join(s.opts.Dir, "blobs") }

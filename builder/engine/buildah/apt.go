@@ -33,7 +33,7 @@ func (w *working) apt(ctx context.Context, env []string, subject hcl.Range, argv
 		return fmt.Errorf("%s: no space left on device", argv[0])
 	}
 	if words == "" {
-		return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+		return fmt.Errorf("%s: %w", strings.Join(argv, " "), exit)
 	}
 	summary := "Packages cannot be installed"
 	if strings.Contains(words, "Unable to locate package") || strings.Contains(words, "no installation candidate") {

@@ -55,7 +55,7 @@ func (w *working) bootstrap(ctx context.Context, op plan.Bootstrap) error {
 		argv = append(argv, "--include="+strings.Join(op.Packages, ","))
 	}
 	argv = append(argv, op.Suite, w.root, sources)
-	env := append(hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch), "TMPDIR="+w.tmp())
+	env := append(w.hostEnv(), fmt.Sprintf("SOURCE_DATE_EPOCH=%d", w.opts.Epoch), "TMPDIR="+w.tmp())
 	if err := w.apt(ctx, env, op.Range, argv...); err != nil {
 		return err
 	}
@@ -88,10 +88,10 @@ func (s *Store) fetchFrom(sources []string) string {
 
 // hostEnv is the environment of the build host's package tools: what decides
 // about proxies, and nothing else that could change the result.
-func hostEnv() []string {
+func (s *Store) hostEnv() []string {
 	env := []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"}
 	for _, k := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
-		if v, ok := os.LookupEnv(k); ok {
+		if v, ok := s.opts.LookupEnv(k); ok {
 			env = append(env, k+"="+v)
 		}
 	}

@@ -79,7 +79,7 @@ func glob(root *os.Root, pattern string) ([]string, error) {
 			for _, e := range entries {
 				ok, err := path.Match(elem, e.Name())
 				if err != nil {
-					return nil, err
+					return nil, fmt.Errorf("matching %q with %q: %w", elem, e.Name(), err)
 				}
 				if ok {
 					next = append(next, path.Join(dir, e.Name()))

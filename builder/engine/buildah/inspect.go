@@ -25,7 +25,7 @@ func (s *Store) Inspect(ctx context.Context, name string) (engine.Image, error) 
 	}
 	ref, err := is.Transport.ParseStoreReference(s.store, "@"+img.ID)
 	if err != nil {
-		return engine.Image{}, err
+		return engine.Image{}, fmt.Errorf("reading image %s: %w", reference, err)
 	}
 	closer, err := ref.NewImage(ctx, s.sys)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) layers(img *storage.Image) ([]engine.Layer, error) {
 	for id := img.TopLayer; id != ""; {
 		l, err := s.store.Layer(id)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("layer %s: %w", id, err)
 		}
 		out = append(out, engine.Layer{DiffID: l.UncompressedDigest.String(), Size: l.UncompressedSize})
 		id = l.Parent
@@ -137,5 +137,8 @@ func (s *Store) source(name string) (types.ImageReference, string, error) {
 		return nil, "", err
 	}
 	ref, err := is.Transport.ParseStoreReference(s.store, "@"+img.ID)
-	return ref, reference, errors.Join(err)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading image %s: %w", reference, err)
+	}
+	return ref, reference, nil
 }

@@ -32,7 +32,7 @@ func (w *working) packages(ctx context.Context, op plan.Packages) error {
 	if err != nil {
 		return err
 	}
-	env := append(hostEnv(), "APT_CONFIG="+filepath.Join(a, "apt.conf"))
+	env := append(w.hostEnv(), "APT_CONFIG="+filepath.Join(a, "apt.conf"))
 	if !w.updated[a] {
 		if err := w.apt(ctx, env, op.Range, "apt-get", "-qq", "update"); err != nil {
 			return err
@@ -53,7 +53,7 @@ func (w *working) packages(ctx context.Context, op plan.Packages) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(a, "archives", "install.sh"), []byte(script), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(a, "archives", "install.sh"), []byte(script), 0o600); err != nil {
 		return err
 	}
 	binds := []specs.Mount{{Destination: installDir, Type: "bind", Source: filepath.Join(a, "archives"), Options: []string{"rbind", "ro"}}}

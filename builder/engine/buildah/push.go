@@ -31,9 +31,10 @@ func (s *Store) Push(ctx context.Context, name, dest string, opts engine.PushOpt
 	if err != nil {
 		return "", fmt.Errorf("destination %q: %w; it takes the form TRANSPORT:DETAILS, such as docker://registry.example:5000/ibforge/opensm:1.0 or docker-archive:opensm.tar", dest, err)
 	}
+	dockerHost, _ := s.opts.LookupEnv("DOCKER_HOST")
 	sys := *s.sys
 	sys.AuthFilePath = opts.Authfile
-	sys.DockerDaemonHost = os.Getenv("DOCKER_HOST")
+	sys.DockerDaemonHost = dockerHost
 	if opts.PlainHTTP {
 		sys.DockerInsecureSkipTLSVerify = types.OptionalBoolTrue
 	}
@@ -50,19 +51,26 @@ func (s *Store) Push(ctx context.Context, name, dest string, opts engine.PushOpt
 func (s *Store) copy(ctx context.Context, target, src types.ImageReference, sys *types.SystemContext, progress io.Writer) (string, error) {
 	policy, err := signature.DefaultPolicy(s.sys)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("reading the store's %s: %w", s.sys.SignaturePolicyPath, err)
 	}
 	pc, err := signature.NewPolicyContext(policy)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("the policy of the store's %s: %w", s.sys.SignaturePolicyPath, err)
 	}
 	raw, err := copy.Image(ctx, pc, target, src, &copy.Options{ReportWriter: progress, SourceCtx: s.sys, DestinationCtx: sys})
 	err = errors.Join(err, pc.Destroy())
 	if err != nil {
 		return "", noSpace(err, s.opts.Dir)
 	}
+	return digestOf(raw)
+}
+
+func digestOf(raw []byte) (string, error) {
 	d, err := manifest.Digest(raw)
-	return d.String(), err
+	if err != nil {
+		return "", fmt.Errorf("making the digest of the image's manifest: %w", err)
+	}
+	return d.String(), nil
 }
 
 // DockerArchive implements engine.Store.
@@ -84,8 +92,7 @@ func (s *Store) DockerArchive(ctx context.Context, name string, w io.Writer) err
 	// second copy of the image on disk.
 	target, err := archive.NewReference(fmt.Sprintf("/dev/fd/%d", write.Fd()), tagged)
 	if err != nil {
-		write.Close()
-		return err
+		return errors.Join(fmt.Errorf("naming the archive's image %s: %w", tagged, err), write.Close())
 	}
 	copied := make(chan error, 1)
 	go func() {
@@ -93,14 +100,14 @@ func (s *Store) DockerArchive(ctx context.Context, name string, w io.Writer) err
 		copied <- errors.Join(err, write.Close())
 	}()
 	_, err = io.Copy(w, read)
-	read.Close() // lets the copying end when w fails
+	_ = read.Close() // lets the copying end when w fails; nothing was written here
 	return errors.Join(err, <-copied)
 }
 
 func taggedReference(name string) (reference.NamedTagged, error) {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("image name %q: %w", name, err)
 	}
 	tagged, ok := named.(reference.NamedTagged)
 	if !ok {
@@ -129,17 +136,18 @@ func (s *Store) pull(ctx context.Context, op plan.Import) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("from = %q: %w", op.Reference, err)
 	}
-	got, err := manifest.Digest(raw)
+	got, err := digestOf(raw)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("from = %q: %w", op.Reference, err)
 	}
-	if got.String() != op.Digest {
+	if got != op.Digest {
 		return "", fmt.Errorf("from = %q: the image's manifest has the digest %s, the description pins %s; take the one that you trust into the description", op.Reference, got, op.Digest)
 	}
-	local := internal + "/import:" + got.Encoded()
+	_, hash, _ := strings.Cut(got, ":") // a tag has no room for the algorithm
+	local := internal + "/import:" + hash
 	target, err := is.Transport.ParseStoreReference(s.store, local)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("from = %q: naming it %s in the store: %w", op.Reference, local, err)
 	}
 	if _, err := s.copy(ctx, target, src, s.sys, nil); err != nil {
 		return "", fmt.Errorf("from = %q: %w", op.Reference, err)

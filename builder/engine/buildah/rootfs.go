@@ -31,7 +31,7 @@ func (w *working) rootfs(op plan.Rootfs) error {
 func writeFile(root *os.Root, from fs.FS, f plan.File) error {
 	mode, err := strconv.ParseUint(f.Mode, 8, 32)
 	if err != nil {
-		return err
+		return fmt.Errorf("the plan's mode is not octal: %w", err)
 	}
 	old, err := root.Lstat(f.Path)
 	exists := err == nil
@@ -86,7 +86,7 @@ func copyFile(root *os.Root, from fs.FS, name string, mode fs.FileMode) (err err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
 	if _, err := io.Copy(dst, src); err != nil {
-		return err
+		return fmt.Errorf("copying into the image: %w", err)
 	}
 	return dst.Chmod(mode)
 }

@@ -48,7 +48,10 @@ func (w *working) inside(argv []string, network bool, env []string, binds []spec
 		opts.ConfigureNetwork = define.NetworkEnabled
 		opts.NamespaceOptions = define.NamespaceOptions{{Name: string(specs.NetworkNamespace), Host: true}}
 	}
-	return w.builder.Run(argv, opts)
+	if err := w.builder.Run(argv, opts); err != nil {
+		return fmt.Errorf("buildah: %w", err)
+	}
+	return nil
 }
 
 func (w *working) runStep(_ context.Context, op plan.Run) error {
@@ -71,7 +74,10 @@ func outside(ctx context.Context, env []string, log io.Writer, argv ...string) e
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	return cmd.Run()
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", argv[0], err)
+	}
+	return nil
 }
 
 // noNetwork stands where buildah would look for netavark, which bridges

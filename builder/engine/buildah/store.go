@@ -34,7 +34,7 @@ var _ engine.Store = (*Store)(nil)
 func Open(o engine.StoreOptions) (*Store, error) {
 	if o.RunDir == "" {
 		sum := sha256.Sum256([]byte(o.Dir))
-		o.RunDir = filepath.Join(runtimeDir(), "ibforge", hex.EncodeToString(sum[:6]))
+		o.RunDir = filepath.Join(runtimeDir(o), "ibforge", hex.EncodeToString(sum[:6]))
 	}
 	for _, d := range []string{"storage", "blobs", "apt", "tmp", "copies"} {
 		if err := os.MkdirAll(filepath.Join(o.Dir, d), 0o700); err != nil {
@@ -73,11 +73,11 @@ func Open(o engine.StoreOptions) (*Store, error) {
 }
 
 // runtimeDir is a directory that a reboot empties.
-func runtimeDir() string {
+func runtimeDir(o engine.StoreOptions) string {
 	if os.Geteuid() == 0 {
 		return "/run"
 	}
-	if d := os.Getenv("XDG_RUNTIME_DIR"); d != "" {
+	if d, _ := o.LookupEnv("XDG_RUNTIME_DIR"); d != "" {
 		return d
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("ibforge-run-%d", os.Geteuid()))
@@ -97,7 +97,10 @@ func (s *Store) Close() error {
 		// Another process has a working container mounted; that is its business.
 		return nil
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("closing the store %s: %w", s.opts.Dir, err)
+	}
+	return nil
 }
 
 // Lock implements engine.Store with flock(2), which the kernel releases when
@@ -108,46 +111,51 @@ func (s *Store) Lock(ctx context.Context, waiting func(pid string)) (func(), err
 	if err != nil {
 		return nil, fmt.Errorf("locking the store: %w", err)
 	}
-	told := false
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", name, err)
-		}
-		if !told {
-			told = true
-			pid, _ := os.ReadFile(name) // best effort: the number is only for the message
-			waiting(strings.TrimSpace(string(pid)))
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
+	// Closing gives the lock up; it has no data to lose that anybody needs.
+	unlock := func() { _ = f.Close() }
+	if err := await(ctx, f, waiting); err != nil {
+		unlock()
+		return nil, err
 	}
+	// The number is only for the message of whoever waits. On a full disk it
+	// cannot be written, and what fills the disk may be what is removed next.
 	if err := f.Truncate(0); err == nil {
-		_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
-	}
-	if err != nil {
-		f.Close()
-		return nil, noSpace(fmt.Errorf("locking %s: %w", name, err), s.opts.Dir)
+		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
 	if err := s.removeLeftovers(ctx); err != nil {
-		f.Close()
+		unlock()
 		return nil, err
 	}
 	// buildah takes the place of its bundles from the environment alone
 	// (internal/tmpdir). They have to be where removeLeftovers finds them.
-	if err := os.Setenv("TMPDIR", s.tmp()); err != nil {
-		f.Close()
+	if err := os.Setenv("TMPDIR", s.tmp()); err != nil { //nolint:forbidigo // see above: it is buildah's only way in
+		unlock()
 		return nil, err
 	}
-	return func() { f.Close() }, nil
+	return unlock, nil
+}
+
+// await takes the lock, once nobody else has it.
+func await(ctx context.Context, f *os.File, waiting func(pid string)) error {
+	for told := false; ; {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return fmt.Errorf("locking %s: %w", f.Name(), err)
+		}
+		if !told {
+			told = true
+			pid, _ := os.ReadFile(f.Name()) // best effort: the number is only for the message
+			waiting(strings.TrimSpace(string(pid)))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // tmp is for the holder of the lock alone, who finds it empty.
@@ -155,7 +163,7 @@ func (s *Store) tmp() string { return filepath.Join(s.opts.Dir, "tmp") }
 
 // noSpace adds to ENOSPC which file system it was: the bare words do not say.
 func noSpace(err error, dir string) error {
-	if err == nil || !(errors.Is(err, unix.ENOSPC) || strings.Contains(err.Error(), "no space left on device")) {
+	if err == nil || !errors.Is(err, unix.ENOSPC) && !strings.Contains(err.Error(), "no space left on device") {
 		return err
 	}
 	return fmt.Errorf("%w: the file system of the store %s is full; free some room there, or choose another place with --store or IBFORGE_STORE", err, dir)

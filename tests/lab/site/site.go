@@ -64,7 +64,7 @@ func (s Site) WriteInventory(name string, vars map[string]any) error {
 		"vars":  vars,
 	}})
 	if err != nil {
-		return err
+		return fmt.Errorf("writing %s as YAML: %w", name, err)
 	}
 	return os.WriteFile(name, raw, 0o600)
 }
