@@ -4,10 +4,10 @@ image "opensm" {
 
   packages = ["opensm", "infiniband-diags"]
   omit_packages = {
-    # infiniband-diags(8): check_lft_balance, ibfindnodesusing, ibidsverify and
-    # the set_nodedesc script are Perl; opensm, sminfo, ibstat, smpquery,
+    # infiniband-diags: check_lft_balance, ibfindnodesusing and ibidsverify are
+    # Perl; opensm, sminfo, ibstat, smpquery,
     # saquery and ibnetdiscover are not. Perl is 50 MB.
-    "perl" = "only four seldom used diagnostic scripts are written in it"
+    "perl" = "only three seldom used diagnostic scripts are written in it"
   }
 
   rootfs = "rootfs"

@@ -49,8 +49,8 @@ image "systemd-base" {
 
   prune = {
     # Every /usr/share/doc/PACKAGE/copyright stays: the licences ask for it.
-    "/usr/share/doc/*/[!c]*"     = "nobody reads manuals in a container"
-    "/usr/share/doc/*/c[!o]*"    = "nobody reads manuals in a container"
+    "/usr/share/doc/*/[^c]*"     = "nobody reads manuals in a container"
+    "/usr/share/doc/*/c[^o]*"    = "nobody reads manuals in a container"
     "/usr/share/man/*"           = "nobody reads manuals in a container"
     "/usr/share/info/*"          = "nobody reads manuals in a container"
     "/usr/share/locale/*"        = "services log in English, C.UTF-8 is built into libc"
