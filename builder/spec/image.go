@@ -71,6 +71,12 @@ func (d *imageDecoder) prunePattern(t text) bool {
 		d.errorAt(&t.rng, "Invalid prune pattern", "%q cannot be matched: a \"[\" or \"\\\" is not complete. Known are *, ?, [a-z] and \\ to quote one of them.", t.value)
 		return false
 	}
+	// path.Match would take "!" for one more character of the class, and prune
+	// just what the shell's form keeps.
+	if strings.Contains(t.value, "[!") {
+		d.errorAt(&t.rng, "Invalid prune pattern", "%q negates as the shell does. Here \"^\" does: %q.", t.value, strings.ReplaceAll(t.value, "[!", "[^"))
+		return false
+	}
 	return true
 }
 

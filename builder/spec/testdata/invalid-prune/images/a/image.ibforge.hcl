@@ -6,6 +6,7 @@ image "a" {
     "/usr/../share" = "no"
     "/" = "no"
     "/usr/[a" = "no"
+    "/usr/share/doc/*/[!c]*" = "no"
     "/usr/share/man/*" = " "
   }
 }
