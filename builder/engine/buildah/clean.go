@@ -93,6 +93,11 @@ func glob(root *os.Root, pattern string) ([]string, error) {
 
 func readDir(root *os.Root, dir string) ([]fs.DirEntry, error) {
 	info, err := root.Stat(dir)
+	if link, lerr := root.Lstat(dir); err != nil && lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+		// It dangles, or is absolute, which os.Root does not follow: what it
+		// shows has a path of its own in the image, if it is there.
+		return nil, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return nil, nil
 	}
