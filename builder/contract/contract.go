@@ -30,6 +30,9 @@ type Contract struct {
 	// ReadOnly says that the root file system is mounted read-only; only
 	// volumes and tmpfs are writable.
 	ReadOnly bool `json:"read_only"`
+	// CgroupVersions are those on which the image's systemd boots, out of 1 and
+	// 2: systemd 219 of EL 7 does not know version 2.
+	CgroupVersions []int `json:"cgroup_versions" jsonschema:"minItems=1"`
 	// Ports that the service listens on.
 	Ports []Port `json:"ports"`
 	// Volumes that outlive the container.
@@ -55,16 +58,75 @@ type Contract struct {
 	Units []string `json:"units"`
 }
 
+// Ways to move a port.
+const (
+	// ViaNone leaves the port where it is.
+	ViaNone = "none"
+	// ViaConfig rewrites the service's own files inside the container, before
+	// every start of the unit that listens.
+	ViaConfig = "config"
+	// ViaSocket moves the port below the service, unmodified: cgroup BPF
+	// programs translate it in bind(2), connect(2) and their kin.
+	ViaSocket = "socket"
+)
+
 // Port is one port that the service insists on, and where it lands.
 type Port struct {
 	Name     string `json:"name" jsonschema:"minLength=1"`
 	Protocol string `json:"protocol" jsonschema:"enum=tcp,enum=udp"`
+	// Address that the unmodified service binds: "any" or "loopback".
+	Address string `json:"address" jsonschema:"enum=any,enum=loopback"`
 	// Listens is the number that the unmodified service binds.
 	Listens int `json:"listens" jsonschema:"minimum=1,maximum=65535"`
 	// Host is the number that the host sees.
 	Host int `json:"host" jsonschema:"minimum=1,maximum=65535"`
-	// Via says how the port is moved: "none" leaves it where it is.
-	Via string `json:"via" jsonschema:"enum=none"`
+	// Via says how the port is moved; see [ViaNone], [ViaConfig], [ViaSocket].
+	Via string `json:"via" jsonschema:"enum=none,enum=config,enum=socket"`
+	// Unit is the systemd unit that listens. Before each of its starts the
+	// files are rewritten, or the socket hooks looked for. Empty for ViaNone.
+	Unit string `json:"unit"`
+	// Guarded says that only processes of the service's own cgroup may connect
+	// to the port on the host.
+	Guarded bool `json:"guarded"`
+	// Rewrites of ViaConfig; empty for the others.
+	Rewrites []Rewrite `json:"rewrites"`
+}
+
+// PortPlaceholder stands for the port's number in a Rewrite's Match.
+const PortPlaceholder = "{port}"
+
+// Rewrite says where in a file of the service a port's number stands.
+type Rewrite struct {
+	// Path of the file in the container.
+	Path string `json:"path" jsonschema:"pattern=^/"`
+	// Match is a regular expression (https://go.dev/s/re2syntax) that begins
+	// with "^", which is the begin of a line, and holds [PortPlaceholder] once.
+	// What stands at the placeholder is replaced, nothing else of the file.
+	Match string `json:"match" jsonschema:"pattern=^\\^"`
+	// Count is how often Match is found; any other number is a fault.
+	Count int `json:"count" jsonschema:"minimum=1"`
+}
+
+// PortMapVersion is the version of the shape of a PortMap.
+const PortMapVersion = 1
+
+// PortMapPath is where an image keeps its PortMap. A site that moves a port
+// elsewhere than the image says mounts its own file over it.
+const PortMapPath = "/etc/ibforge/ports.json"
+
+// PortMap is the ports of one service as a file: in its image, and on the host
+// for the agent that attaches the socket hooks.
+type PortMap struct {
+	// Version of this shape; see [PortMapVersion].
+	Version int `json:"version"`
+	// Service is the name of the container on the host, that of the image in
+	// the image.
+	Service string `json:"service"`
+	// Cgroup is the service's cgroup, an absolute path below the root of the
+	// cgroup v2 tree such as "/ibforge-ib_ufm". Empty in an image.
+	Cgroup string `json:"cgroup,omitempty"`
+	// Ports as in the contract, Host being where the site wants them.
+	Ports []Port `json:"ports"`
 }
 
 // Volume is storage that outlives the container.

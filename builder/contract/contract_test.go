@@ -15,7 +15,12 @@ import (
 func full() contract.Contract {
 	return contract.Contract{
 		Version: contract.Version, Image: "opensm", Init: "systemd", Network: "host", ReadOnly: true,
-		Ports:        []contract.Port{{Name: "https", Protocol: "tcp", Listens: 443, Host: 8443, Via: "none"}},
+		CgroupVersions: []int{1, 2},
+		Ports: []contract.Port{
+			{Name: "https", Protocol: "tcp", Address: "any", Listens: 443, Host: 8443, Via: "config", Unit: "apache2.service",
+				Rewrites: []contract.Rewrite{{Path: "/etc/apache2/ports.conf", Match: `^\s*Listen\s+{port}$`, Count: 1}}},
+			{Name: "rest", Protocol: "tcp", Address: "loopback", Listens: 8000, Host: 18000, Via: "socket", Unit: "ufmd.service", Guarded: true, Rewrites: []contract.Rewrite{}},
+		},
 		Volumes:      []contract.Volume{{Name: "config", Path: "/etc/opensm", Host: "/etc/ibforge/opensm", ReadOnly: true}, {Name: "cache", Path: "/var/cache/opensm"}},
 		Tmpfs:        []contract.Tmpfs{{Path: "/run", Options: "rw,nosuid,nodev,mode=755"}, {Path: "/tmp"}},
 		Devices:      []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}},
@@ -60,7 +65,7 @@ func TestListsAreNeverNull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"version":1,"image":"","init":"","network":"","read_only":false,"ports":[],"volumes":[],"tmpfs":[],"devices":[],"capabilities":[],` +
+	want := `{"version":1,"image":"","init":"","network":"","read_only":false,"cgroup_versions":[],"ports":[],"volumes":[],"tmpfs":[],"devices":[],"capabilities":[],` +
 		`"stop":{"signal":"","timeout_seconds":0},"health":null,"modules":[],"excludes":[],"units":[]}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Errorf("MarshalCompact of an empty contract (-want +got):\n%s", diff)

@@ -73,10 +73,44 @@ func Parse(data []byte) (Contract, error) {
 	return c.withLists(), nil
 }
 
+// MarshalIndented gives the port map as a file for people and programs: two
+// spaces, a line end, empty lists instead of null.
+func (m PortMap) MarshalIndented() ([]byte, error) {
+	m.Ports = withRewrites(m.Ports)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(m); err != nil {
+		return nil, fmt.Errorf("writing the port map of %q: %w", m.Service, err)
+	}
+	return b.Bytes(), nil
+}
+
+// ParsePortMap reads one port map. It refuses another version, unknown fields
+// and anything after the object.
+func ParsePortMap(data []byte) (PortMap, error) {
+	var m PortMap
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return PortMap{}, fmt.Errorf("the port map is not one JSON object as this ibforge writes it: %w", err)
+	}
+	if dec.More() {
+		return PortMap{}, errors.New("the port map holds more than one JSON object")
+	}
+	if m.Version != PortMapVersion {
+		return PortMap{}, fmt.Errorf("the port map is of version %d, this program reads version %d: use the program of the same release of ibforge", m.Version, PortMapVersion)
+	}
+	m.Ports = withRewrites(m.Ports)
+	return m, nil
+}
+
 // withLists gives a copy in which no list is nil, so that JSON has [] for it:
 // Jinja's loops fail on null.
 func (c Contract) withLists() Contract {
-	c.Ports = list(c.Ports)
+	c.CgroupVersions = list(c.CgroupVersions)
+	c.Ports = withRewrites(c.Ports)
 	c.Volumes = list(c.Volumes)
 	c.Tmpfs = list(c.Tmpfs)
 	c.Devices = list(c.Devices)
@@ -90,6 +124,14 @@ func (c Contract) withLists() Contract {
 		c.Health = &h
 	}
 	return c
+}
+
+func withRewrites(ports []Port) []Port {
+	out := append([]Port{}, ports...)
+	for i := range out {
+		out[i].Rewrites = list(out[i].Rewrites)
+	}
+	return out
 }
 
 func list[T any](l []T) []T {

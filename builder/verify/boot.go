@@ -83,8 +83,13 @@ func failedUnits(ctx context.Context, run runner) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// unitStatus is systemctl's view of a unit with the end of its journal.
+// unitStatus is systemctl's view of a unit with the end of its journal. The
+// journal is asked to catch up first: systemd-journald takes systemd's own
+// messages before the services' output, and the reason why a unit failed is in
+// the latter. Where journalctl has no --sync (before systemd 228) the journal
+// may lack the last lines; nothing else changes.
 func unitStatus(ctx context.Context, run runner, unit string) string {
+	_, _ = run(ctx, commandLimit, "journalctl", "--sync")
 	return commandText(ctx, run, "systemctl", "status", "--no-pager", "--full", "--lines=6", "--", unit) + "\n"
 }
 

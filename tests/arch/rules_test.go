@@ -18,11 +18,16 @@ func below() map[string][]string {
 		"builder/contract":       {},
 		"builder/spec":           {},
 		"builder/plan":           {"builder/spec", "builder/contract"},
+		"builder/portmap":        {"builder/contract"},
+		"builder/portmap/socket": {"builder/portmap", "builder/contract"},
 		"builder/engine":         {"builder/plan", "builder/contract"},
 		"builder/engine/buildah": {"builder/engine", "builder/plan", "builder/contract"},
-		"builder/verify":         {"builder/contract"},
+		"builder/verify":         {"builder/contract", "builder/portmap", "builder/portmap/socket"},
 		"builder/deploy":         {"builder/contract"},
-		"builder/cli":            {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/verify", "builder/deploy"},
+		"builder/cli":            {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/socket", "builder/verify", "builder/deploy"},
+		// What the image and the target host need is built without cgo and small.
+		"cmd/ibforge-ports":   {"builder/portmap", "builder/contract"},
+		"cmd/ibforge-portmap": {"builder/portmap", "builder/portmap/socket", "builder/contract"},
 		// The composition root: it alone knows which implementation stands
 		// behind which interface.
 		"cmd/ibforge": {"builder/cli", "builder/engine", "builder/engine/buildah", "builder/deploy"},
@@ -39,6 +44,7 @@ func exclusive() map[string][]string {
 		"go.podman.io":                    {"builder/engine/buildah"},
 		"github.com/apenella/go-ansible":  {"builder/deploy"},
 		"github.com/docker/docker":        {"builder/verify", "tests"},
+		"github.com/cilium/ebpf":          {"builder/portmap/socket"},
 		"github.com/spf13/cobra":          {"builder/cli"},
 		"github.com/hashicorp/hcl":        {"builder/spec", "builder/plan", "builder/engine", "builder/cli", "tests"},
 		"github.com/rogpeppe/go-internal": {"tests"},
