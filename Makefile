@@ -29,8 +29,8 @@ setup: ## install what demo and test need: Debian packages, Go, Ansible
 	@$(SETUP) apt go python
 
 .PHONY: build
-build: setup ## build bin/ibforge
-	@$(GO) build $(GOFLAGS_BUILD) -o bin/ibforge ./cmd/ibforge
+build: setup ## build bin/ibforge, and the two static programs that go into images and onto hosts
+	@tests/tools/build.sh
 
 .PHONY: demo
 demo: build ## the whole path, from HCL to an OpenSM that is master; KEEP=1 leaves it up

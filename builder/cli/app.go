@@ -38,6 +38,9 @@ type App struct {
 	Now            func() time.Time
 	// Arch is the architecture of the images in Go's words, such as "amd64".
 	Arch string
+	// Libexec is the directory of the programs that go beside ibforge, unless
+	// IBFORGE_LIBEXEC names another.
+	Libexec string
 	// OpenStore opens the image store.
 	OpenStore func(engine.StoreOptions) (engine.Store, error)
 	// Deployer runs playbooks.
@@ -210,7 +213,13 @@ func (g *globals) openStore() (engine.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.OpenStore(engine.StoreOptions{Dir: dir, Mirror: g.mirror, Epoch: epoch, Environ: g.Environ})
+	project, err := filepath.Abs(g.dir)
+	if err != nil {
+		return nil, fmt.Errorf("finding the project directory: %w; give -C an absolute path", err)
+	}
+	return g.OpenStore(engine.StoreOptions{
+		Dir: dir, Mirror: g.mirror, Epoch: epoch, Environ: g.Environ, Project: project, Helper: g.companion(portsHelper),
+	})
 }
 
 // load reads the descriptions and shows their faults.
@@ -243,7 +252,11 @@ func (g *globals) plan() (plan.Plan, *spec.Result, error) {
 	if err != nil {
 		return plan.Plan{}, nil, err
 	}
-	p, err := plan.Make(res.Project, plan.Options{Arch: g.Arch, Epoch: epoch})
+	helper, err := digestOf(g.companion(portsHelper))
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	p, err := plan.Make(res.Project, plan.Options{Arch: g.Arch, Epoch: epoch, Helper: helper})
 	return p, res, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
@@ -26,6 +27,9 @@ func newBuild(g *globals) *cobra.Command {
 		Long: `Builds all images, or those named and what they come from. A step whose result
 the store has is not done again. Two builds of one store wait for each other.
 
+An image that needs a payload, a file that its vendor hands to licensed users
+only, is built when it is named or when the payload is given.
+
 What can be deployed is written to ibforge-images.yml, for Ansible: name,
 reference, digest, image ID and Runtime contract of each image.
 
@@ -40,6 +44,9 @@ in working containers with runc.`,
 			if p, err = only(p, names); err != nil {
 				return err
 			}
+			if p, err = g.withPayloads(p, res, len(names) > 0); err != nil {
+				return err
+			}
 			return g.build(cmd.Context(), p, res, f)
 		},
 	}
@@ -48,6 +55,34 @@ in working containers with runc.`,
 	cmd.Flags().StringVar(&f.imagesFile, "images-file", imagesFileName, "`FILE` to write for Ansible, relative to the project directory")
 	cmd.Flags().StringVar(&g.mirror, "mirror", g.env("IBFORGE_MIRROR"), "fetch packages from `URL` in place of http://deb.debian.org; it enters no image; also IBFORGE_MIRROR")
 	return cmd
+}
+
+// withPayloads refuses images that were asked for and lack a payload. Where all
+// are built, those are left out, and said to be: a project describes products
+// that not every site has.
+func (g *globals) withPayloads(p plan.Plan, res *spec.Result, named bool) (plan.Plan, error) {
+	var diags hcl.Diagnostics
+	var have, lack []string
+	for _, img := range p.Images {
+		if len(img.Missing) == 0 {
+			have = append(have, img.Name)
+			continue
+		}
+		lack = append(lack, img.Name)
+		for _, m := range img.Missing {
+			if m.Image == img.Name {
+				diags = diags.Append(m.Diagnostic())
+			}
+		}
+	}
+	switch {
+	case len(lack) == 0:
+		return p, nil
+	case named || len(have) == 0:
+		return p, errors.Join(g.showDiagnostics(res, diags), errSilent)
+	}
+	fmt.Fprintf(g.Stderr, "left out, for lack of a payload: %s; \"ibforge build %s\" says what is missing\n", strings.Join(lack, ", "), lack[0])
+	return p.Only(have...)
 }
 
 func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f buildFlags) (err error) {
@@ -80,7 +115,11 @@ func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f bu
 	if err != nil {
 		return err
 	}
-	if err := updateImagesFile(g.path(f.imagesFile), made); err != nil {
+	agent, err := g.agent(made)
+	if err != nil {
+		return err
+	}
+	if err := updateImagesFile(g.path(f.imagesFile), made, agent); err != nil {
 		return err
 	}
 	if g.json {

@@ -25,6 +25,16 @@ const imagesFileHeader = `# Written by ibforge build and ibforge push; read by t
 // imagesFile is the content of ibforge-images.yml.
 type imagesFile struct {
 	Images map[string]imageEntry `yaml:"ibforge_images"`
+	// Portmap is the agent that hosts need for ports that are moved below a
+	// service; nil while no image has such a port.
+	Portmap *companionEntry `yaml:"ibforge_portmap,omitempty"`
+}
+
+// companionEntry is a program of the machine that built.
+type companionEntry struct {
+	// Path is absolute.
+	Path   string `yaml:"path"`
+	SHA256 string `yaml:"sha256"`
 }
 
 // imageEntry is one image, as the roles expect it.
@@ -80,7 +90,7 @@ func plainYAML(err error) error {
 
 // updateImagesFile adds what was made and keeps what else is there. Where an
 // image is a new one, what is known of copies of the old one is dropped.
-func updateImagesFile(name string, made []engine.Image) error {
+func updateImagesFile(name string, made []engine.Image, agent *companionEntry) error {
 	file, err := readImagesFile(name)
 	if err != nil {
 		return err
@@ -101,6 +111,9 @@ func updateImagesFile(name string, made []engine.Image) error {
 			entry.Pushed, entry.Archive = old.Pushed, old.Archive
 		}
 		file.Images[m.Name] = entry
+	}
+	if agent != nil {
+		file.Portmap = agent
 	}
 	return writeImagesFile(name, file)
 }

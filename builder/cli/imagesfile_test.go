@@ -33,7 +33,7 @@ func TestImagesFileForm(t *testing.T) {
 	file := filepath.Join(t.TempDir(), imagesFileName)
 	withoutContract := made("base", "1")
 	withoutContract.Contract = nil
-	if err := updateImagesFile(file, []engine.Image{withoutContract, made("svc", "2")}); err != nil {
+	if err := updateImagesFile(file, []engine.Image{withoutContract, made("svc", "2")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(file)
@@ -58,11 +58,11 @@ func TestImagesFileForm(t *testing.T) {
 
 func TestImagesFileMerge(t *testing.T) {
 	file := filepath.Join(t.TempDir(), imagesFileName)
-	if err := updateImagesFile(file, []engine.Image{made("svc", "1"), made("other", "1")}); err != nil {
+	if err := updateImagesFile(file, []engine.Image{made("svc", "1"), made("other", "1")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, dest := range []string{"docker://registry.example:5000/svc:1.0", "docker-archive:/srv/svc.tar:svc:1.0"} {
-		if err := notePush(file, made("svc", "1"), dest, "sha256:pushed"); err != nil {
+		if err := notePush(file, made("svc", "1"), dest, "sha256:pushed", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestImagesFileMerge(t *testing.T) {
 		{"the same image is built again", made("svc", "1"), pushed, archive},
 		{"a new image is built", made("svc", "2"), "", ""},
 	} {
-		if err := updateImagesFile(file, []engine.Image{c.image}); err != nil {
+		if err := updateImagesFile(file, []engine.Image{c.image}, nil); err != nil {
 			t.Fatal(err)
 		}
 		entries := readEntries(t, file)
@@ -96,10 +96,10 @@ func TestImagesFileMerge(t *testing.T) {
 // earlier build left in the file.
 func TestPushOfANewerImage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), imagesFileName)
-	if err := notePush(file, made("svc", "1"), "docker-archive:/srv/old.tar", "sha256:p1"); err != nil {
+	if err := notePush(file, made("svc", "1"), "docker-archive:/srv/old.tar", "sha256:p1", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := notePush(file, made("svc", "2"), "docker://registry.example/svc:2", "sha256:p2"); err != nil {
+	if err := notePush(file, made("svc", "2"), "docker://registry.example/svc:2", "sha256:p2", nil); err != nil {
 		t.Fatal(err)
 	}
 	got := readEntries(t, file)["svc"]
@@ -121,7 +121,7 @@ func TestPushThatRolesCannotUse(t *testing.T) {
 		{made("svc", "1"), "containers-storage:svc:1"},
 	} {
 		file := filepath.Join(t.TempDir(), imagesFileName)
-		if err := notePush(file, c.image, c.dest, "sha256:p"); err != nil {
+		if err := notePush(file, c.image, c.dest, "sha256:p", nil); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(file); err == nil {
@@ -147,8 +147,8 @@ func TestForeignImagesFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			for what, err := range map[string]error{
-				"build": updateImagesFile(file, []engine.Image{made("svc", "1")}),
-				"push":  notePush(file, made("svc", "1"), "docker://registry.example/svc", "sha256:p"),
+				"build": updateImagesFile(file, []engine.Image{made("svc", "1")}, nil),
+				"push":  notePush(file, made("svc", "1"), "docker://registry.example/svc", "sha256:p", nil),
 			} {
 				if err == nil || !strings.HasPrefix(err.Error(), file+" is not as ibforge writes it: ") || !strings.HasSuffix(err.Error(), "; move it away and build again, or name another one with --images-file") || strings.Contains(err.Error(), "cli.") {
 					t.Errorf("%s: the error is %v", what, err)
@@ -169,7 +169,7 @@ func TestImagesFileWithoutEntries(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := updateImagesFile(file, []engine.Image{made("svc", "1")}); err != nil {
+		if err := updateImagesFile(file, []engine.Image{made("svc", "1")}, nil); err != nil {
 			t.Errorf("%q: %v", content, err)
 		}
 		if _, ok := readEntries(t, file)["svc"]; !ok {
@@ -183,7 +183,7 @@ func TestImagesFileWithoutEntries(t *testing.T) {
 func TestImagesFileIsReplacedByRename(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, imagesFileName)
-	if err := updateImagesFile(file, []engine.Image{made("svc", "1")}); err != nil {
+	if err := updateImagesFile(file, []engine.Image{made("svc", "1")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	reader, err := os.Open(file)
@@ -195,7 +195,7 @@ func TestImagesFileIsReplacedByRename(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := updateImagesFile(file, []engine.Image{made("svc", "2")}); err != nil {
+	if err := updateImagesFile(file, []engine.Image{made("svc", "2")}, nil); err != nil {
 		t.Fatal(err)
 	}
 	after, err := os.Stat(file)

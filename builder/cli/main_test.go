@@ -62,11 +62,13 @@ func TestStoreOptions(t *testing.T) {
 			engine.StoreOptions{Dir: "/srv/a", Mirror: "http://mirror.example", Epoch: 1700000000},
 		},
 		{"flags go first", []string{"--store", "/srv/b"}, []string{"IBFORGE_STORE=/srv/a"}, engine.StoreOptions{Dir: "/srv/b"}},
+		{"programs beside it", nil, []string{"IBFORGE_STORE=/srv/a", "IBFORGE_LIBEXEC=/opt/x"}, engine.StoreOptions{Dir: "/srv/a", Helper: "/opt/x/ibforge-ports"}},
 		{"the last of the environment counts", nil, []string{"IBFORGE_STORE=/srv/a", "IBFORGE_STORE=/srv/c"}, engine.StoreOptions{Dir: "/srv/c"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got engine.StoreOptions
 			app := newApp(nil, io.Discard, io.Discard, c.environ...)
+			app.Libexec = "/usr/libexec/ibforge"
 			app.OpenStore = func(o engine.StoreOptions) (engine.Store, error) {
 				got = o
 				return nil, errors.New("closed")
@@ -74,7 +76,10 @@ func TestStoreOptions(t *testing.T) {
 			if code := Main(t.Context(), append([]string{"build", "-C", dir}, c.args...), app); code != ExitFailed {
 				t.Errorf("the exit code is %d", code)
 			}
-			c.want.Environ = app.Environ
+			c.want.Environ, c.want.Project = app.Environ, dir
+			if c.want.Helper == "" {
+				c.want.Helper = "/usr/libexec/ibforge/ibforge-ports"
+			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

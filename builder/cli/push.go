@@ -55,11 +55,15 @@ func (g *globals) push(ctx context.Context, name, dest, file string, opts engine
 	if g.verbose {
 		opts.Progress = g.Stderr
 	}
+	agent, err := g.agent([]engine.Image{img})
+	if err != nil {
+		return err
+	}
 	digest, err := store.Push(ctx, img.Reference, dest, opts)
 	if err != nil {
 		return fmt.Errorf("pushing %s to %s: %w", img.Name, dest, err)
 	}
-	if err := notePush(file, img, dest, digest); err != nil {
+	if err := notePush(file, img, dest, digest, agent); err != nil {
 		return err
 	}
 	if g.json {
@@ -70,12 +74,12 @@ func (g *globals) push(ctx context.Context, name, dest, file string, opts engine
 }
 
 // notePush keeps in the images file where the roles find a copy of an image.
-func notePush(name string, img engine.Image, dest, digest string) error {
+func notePush(name string, img engine.Image, dest, digest string, agent *companionEntry) error {
 	transport, location, _ := strings.Cut(dest, ":")
 	if img.Contract == nil || transport != "docker" && transport != "docker-archive" {
 		return nil
 	}
-	if err := updateImagesFile(name, []engine.Image{img}); err != nil {
+	if err := updateImagesFile(name, []engine.Image{img}, agent); err != nil {
 		return err
 	}
 	file, err := readImagesFile(name)

@@ -62,6 +62,11 @@ type StoreOptions struct {
 	// Mirror replaces Debian's canonical archive, http://deb.debian.org, while
 	// packages are fetched. It does not enter any image.
 	Mirror string
+	// Project is the directory from which the relative names of payloads count.
+	Project string
+	// Helper is the file of the program ibforge-ports, whose sum is
+	// plan.Options.Helper; empty where no image needs it.
+	Helper string
 	// Epoch is plan.Options.Epoch.
 	Epoch int64
 	// Environ is the environment, NAME=VALUE: of it count the proxies for

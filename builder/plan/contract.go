@@ -9,22 +9,23 @@ import (
 func runtimeContract(img *spec.Image) contract.Contract {
 	r := img.Runtime
 	c := contract.Contract{
-		Version:      contract.Version,
-		Image:        img.Name,
-		Init:         "systemd",
-		Network:      r.Network,
-		ReadOnly:     r.ReadOnly,
-		Ports:        []contract.Port{},
-		Volumes:      []contract.Volume{},
-		Tmpfs:        []contract.Tmpfs{},
-		Devices:      []contract.Device{},
-		Capabilities: []contract.Capability{},
-		Stop:         contract.Stop{Signal: r.Stop.Signal, TimeoutSeconds: r.Stop.TimeoutSeconds},
-		Modules:      append([]string{}, r.Modules...),
-		Excludes:     append([]string{}, r.Excludes...),
+		Version:        contract.Version,
+		Image:          img.Name,
+		Init:           "systemd",
+		Network:        r.Network,
+		ReadOnly:       r.ReadOnly,
+		CgroupVersions: append([]int{}, r.CgroupVersions...),
+		Ports:          []contract.Port{},
+		Volumes:        []contract.Volume{},
+		Tmpfs:          []contract.Tmpfs{},
+		Devices:        []contract.Device{},
+		Capabilities:   []contract.Capability{},
+		Stop:           contract.Stop{Signal: r.Stop.Signal, TimeoutSeconds: r.Stop.TimeoutSeconds},
+		Modules:        append([]string{}, r.Modules...),
+		Excludes:       append([]string{}, r.Excludes...),
 	}
 	for _, p := range r.Ports {
-		c.Ports = append(c.Ports, contract.Port{Name: p.Name, Protocol: p.Protocol, Listens: p.Listens, Host: p.Host, Via: p.Via})
+		c.Ports = append(c.Ports, port(p))
 	}
 	for _, v := range r.Volumes {
 		c.Volumes = append(c.Volumes, contract.Volume{Name: v.Name, Path: v.Path, Host: v.Host, ReadOnly: v.ReadOnly})
@@ -46,6 +47,17 @@ func runtimeContract(img *spec.Image) contract.Contract {
 	}
 	c.Units = activeUnits(img)
 	return c
+}
+
+func port(p spec.Port) contract.Port {
+	out := contract.Port{
+		Name: p.Name, Protocol: p.Protocol, Address: p.Address, Listens: p.Listens, Host: p.Host,
+		Via: p.Via, Unit: p.Unit, Guarded: p.Guarded, Rewrites: []contract.Rewrite{},
+	}
+	for _, r := range p.Rewrites {
+		out.Rewrites = append(out.Rewrites, contract.Rewrite{Path: r.Path, Match: r.Match, Count: r.Count})
+	}
+	return out
 }
 
 // activeUnits are the enabled units of the image and its ancestors, whose

@@ -20,7 +20,7 @@ import (
 const securityArchive = "http://deb.debian.org/debian-security"
 
 func (b *builder) image(img *spec.Image) (Image, error) {
-	out := Image{Name: img.Name, Description: img.Description}
+	out := Image{Name: img.Name, Description: img.Description, Missing: missing(img)}
 	if img.Parent != nil {
 		out.Parent = img.Parent.Name
 	}
@@ -38,6 +38,7 @@ func (b *builder) image(img *spec.Image) (Image, error) {
 	if img.Runtime != nil {
 		c := runtimeContract(img)
 		out.Contract = &c
+		ops = append(ops, b.ports(img, c)...)
 	}
 	config, err := b.config(img, out.Contract)
 	if err != nil {
@@ -72,11 +73,12 @@ func (b *builder) ops(img *spec.Image) ([]Op, error) {
 		}
 		ops = append(ops, Rootfs{Files: files, FS: img.RootfsFS})
 	}
+	for _, r := range img.Runs {
+		ops = append(ops, Run{Name: r.Name, Command: r.Command, Network: r.Network, Env: orEmpty(r.Env), Payloads: payloads(img, r), Prune: b.prune, Range: r.DefRange})
+	}
+	// After the commands: a product's installer brings units of its own.
 	if len(img.Units) > 0 {
 		ops = append(ops, units(img.Units))
-	}
-	for _, r := range img.Runs {
-		ops = append(ops, Run{Name: r.Name, Command: r.Command, Network: r.Network, Env: orEmpty(r.Env), Prune: b.prune, Range: r.DefRange})
 	}
 	return ops, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/contract"
 )
 
 // Kind names a step's type; it is part of the machine-readable plan.
@@ -17,8 +19,9 @@ const (
 	KindBootstrap Kind = "bootstrap"
 	KindPackages  Kind = "packages"
 	KindRootfs    Kind = "rootfs"
-	KindUnits     Kind = "units"
 	KindRun       Kind = "run"
+	KindUnits     Kind = "units"
+	KindPorts     Kind = "ports"
 	KindConfig    Kind = "config"
 )
 
@@ -93,8 +96,37 @@ type Run struct {
 	Command []string          `json:"command"`
 	Network string            `json:"network"`
 	Env     map[string]string `json:"env"`
-	Prune   []string          `json:"prune"`
-	Range   hcl.Range         `json:"-"`
+	// Payloads that the command sees; they get into no layer.
+	Payloads []Payload `json:"payloads"`
+	Prune    []string  `json:"prune"`
+	Range    hcl.Range `json:"-"`
+}
+
+// Payload is a file of the build host, unpacked for one command.
+type Payload struct {
+	Name string `json:"name"`
+	// Source is not part of the key, the sum is: the same file elsewhere makes
+	// the same image.
+	Source string `json:"-"`
+	SHA256 string `json:"sha256"`
+	// Limit of the unpacked content in bytes. What fits into it is unpacked
+	// alike, so it is not part of the key.
+	Limit  int64     `json:"-"`
+	Unpack string    `json:"unpack"`
+	Strip  int       `json:"strip"`
+	Range  hcl.Range `json:"-"`
+}
+
+// Ports puts into the image what moves its ports: the helper, the port map,
+// and a drop-in for each unit that listens.
+type Ports struct {
+	// Helper is the SHA-256 of the static program ibforge-ports, in hex.
+	Helper string           `json:"helper"`
+	Map    contract.PortMap `json:"map"`
+	// Units whose every start the helper goes before.
+	Units []string `json:"units"`
+	// Range of the runtime block.
+	Range hcl.Range `json:"-"`
 }
 
 // Config sets the image's configuration; it makes no layer.
@@ -123,6 +155,7 @@ func (Packages) kind() Kind  { return KindPackages }
 func (Rootfs) kind() Kind    { return KindRootfs }
 func (Units) kind() Kind     { return KindUnits }
 func (Run) kind() Kind       { return KindRun }
+func (Ports) kind() Kind     { return KindPorts }
 func (Config) kind() Kind    { return KindConfig }
 
 func (o Import) summary() string { return "import " + o.Reference + "@" + o.Digest }
@@ -153,6 +186,20 @@ func (o Units) summary() string {
 	return "units " + strings.Join(parts, ", ")
 }
 func (o Run) summary() string { return "run " + o.Name + ": " + strings.Join(o.Command, " ") }
+func (o Ports) summary() string {
+	var moves []string
+	for _, p := range o.Map.Ports {
+		move := fmt.Sprintf("%s %d", p.Name, p.Listens)
+		if p.Via != contract.ViaNone {
+			move += fmt.Sprintf(" to %d by %s", p.Host, p.Via)
+		}
+		if p.Guarded {
+			move += " guarded"
+		}
+		moves = append(moves, move)
+	}
+	return "ports " + strings.Join(moves, ", ")
+}
 func (o Config) summary() string {
 	return fmt.Sprintf("config, %d labels", len(o.Labels))
 }

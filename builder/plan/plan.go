@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/ibforge/ibforge/builder/contract"
 	"github.com/ibforge/ibforge/builder/spec"
 )
@@ -30,6 +32,10 @@ type Options struct {
 	// and the image itself carry at most (SOURCE_DATE_EPOCH,
 	// https://reproducible-builds.org/specs/source-date-epoch/).
 	Epoch int64
+	// Helper is the SHA-256, in hex, of the static program ibforge-ports,
+	// which goes into images whose ports are moved. Empty where it is not at
+	// hand; such an image can be looked at then, and not built.
+	Helper string
 }
 
 // Plan is all that is to be built, parents before children.
@@ -50,6 +56,33 @@ type Image struct {
 	Steps []Step `json:"steps"`
 	// Contract is nil for an image that is only built upon.
 	Contract *contract.Contract `json:"contract,omitempty"`
+	// Missing are payloads of the image, or of one that it comes from, that
+	// are not given. Such an image cannot be built, and its keys say nothing.
+	Missing []Missing `json:"missing,omitempty"`
+}
+
+// Missing is a payload that is not given.
+type Missing struct {
+	Image    string `json:"image"`
+	Payload  string `json:"payload"`
+	Supplier string `json:"supplier"`
+	// Variable to give it by; empty where the description names none.
+	Variable string    `json:"variable,omitempty"`
+	Range    hcl.Range `json:"-"`
+}
+
+// Diagnostic says what is missing, who has it, and how it is given.
+func (m Missing) Diagnostic() *hcl.Diagnostic {
+	how := "Give the block's \"source\" the file and \"sha256\" its sum."
+	if m.Variable != "" {
+		how = fmt.Sprintf("Pass the file with --var %s=FILE, and its SHA-256 in the variable beside it.", m.Variable)
+	}
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  "Payload is not given",
+		Detail:   fmt.Sprintf("Image %q is made from the payload %q, which ibforge does not have. %s %s", m.Image, m.Payload, strings.TrimSpace(m.Supplier), how),
+		Subject:  &m.Range,
+	}
 }
 
 // Key is the key of the finished image.
@@ -132,6 +165,9 @@ func Make(p *spec.Project, opts Options) (Plan, error) {
 		planned, err := b.image(img)
 		if err != nil {
 			return Plan{}, fmt.Errorf("image %q (%s): %w", img.Name, img.Dir, err)
+		}
+		if parent, ok := out.Image(planned.Parent); ok {
+			planned.Missing = append(slices.Clone(parent.Missing), planned.Missing...)
 		}
 		made[img.Name] = b.inherited
 		out.Images = append(out.Images, planned)

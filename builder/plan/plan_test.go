@@ -137,7 +137,7 @@ func TestOrderOfSteps(t *testing.T) {
 	p := mustMake(t, fixture(), plan.Options{Arch: "amd64"})
 	for name, want := range map[string]string{
 		"base":  "bootstrap packages rootfs units config",
-		"svc":   "packages rootfs units run run config",
+		"svc":   "packages rootfs run run units config",
 		"other": "import config",
 	} {
 		var kinds []string

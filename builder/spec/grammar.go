@@ -24,6 +24,7 @@ var (
 	volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 	moduleName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]*$`)
 	digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	sumForm    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	// distribution/reference: path components of a repository.
 	repository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	devicePerm = regexp.MustCompile(`^r?w?m?$`)

@@ -33,8 +33,9 @@ func (d *imageDecoder) decode(body *imageBody) *Image {
 	image.Prune = d.reasoned(body.Prune, d.prunePattern)
 
 	image.Rootfs, image.RootfsFS = d.rootfs(body.Rootfs)
+	image.Payloads = d.payloads(body.Payloads)
+	image.Runs = d.runs(body.Runs, image.Payloads)
 	image.Units = d.units(body.Units, image)
-	image.Runs = d.runs(body.Runs)
 	image.Env = d.env(body.Env)
 	image.Labels = d.labels(body.Labels)
 	if body.Runtime != nil {
@@ -147,8 +148,9 @@ func (d *imageDecoder) labels(attr *hcl.Attribute) map[string]string {
 }
 
 // runs gives the commands of the build.
-func (d *imageDecoder) runs(bodies []runBody) []Run {
+func (d *imageDecoder) runs(bodies []runBody, payloads []Payload) []Run {
 	var out []Run
+	used := map[string]bool{}
 	names := uniqueNames{decoder: &d.decoder, kind: "run"}
 	for i := range bodies {
 		b := &bodies[i]
@@ -161,8 +163,14 @@ func (d *imageDecoder) runs(bodies []runBody) []Run {
 			Command:  d.command(b.Command, b.DefRange),
 			Network:  d.oneOf(d.text(b.Network, "none"), "network", []string{"none", "host"}),
 			Env:      d.env(b.Env),
+			Payloads: d.runPayloads(b.Payloads, payloads, used),
 			DefRange: b.DefRange,
 		})
+	}
+	for _, p := range payloads {
+		if !used[p.Name] {
+			d.errorAt(&p.DefRange, "Unused payload", "No run block lists %q in \"payloads\", so nothing would see it. Add it there, or remove this block.", p.Name)
+		}
 	}
 	return out
 }

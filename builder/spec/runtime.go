@@ -16,22 +16,49 @@ func systemTmpfs() []string { return []string{"/run", "/run/lock", "/tmp"} }
 func (d *imageDecoder) runtime(b *runtimeBody) *Runtime {
 	mounts := uniqueNames{decoder: &d.decoder, kind: "mount point"}
 	r := &Runtime{
-		Network:      d.oneOf(d.text(b.Network, "host"), "network", []string{"host", "none"}),
-		ReadOnly:     d.boolean(b.ReadOnly),
-		Tmpfs:        d.tmpfs(b.Tmpfs, &mounts),
-		Volumes:      d.volumes(b.Volumes, &mounts),
-		Ports:        d.ports(b.Ports),
-		Devices:      d.devices(b.Devices),
-		Capabilities: d.capabilities(b.Capabilities),
-		Stop:         d.stop(b.Stop),
-		Modules:      d.names(b.Modules, moduleName, "kernel module", `It is what modprobe(8) takes, such as "ib_umad".`),
-		Excludes:     d.names(b.Excludes, imageName, "exclusive role", `It is lower case letters, digits and "-", such as "subnet-manager".`),
-		DefRange:     b.DefRange,
+		Network:        d.oneOf(d.text(b.Network, "host"), "network", []string{"host", "none"}),
+		ReadOnly:       d.boolean(b.ReadOnly),
+		CgroupVersions: d.cgroupVersions(b.Cgroups),
+		Tmpfs:          d.tmpfs(b.Tmpfs, &mounts),
+		Volumes:        d.volumes(b.Volumes, &mounts),
+		Ports:          d.ports(b.Ports),
+		Devices:        d.devices(b.Devices),
+		Capabilities:   d.capabilities(b.Capabilities),
+		Stop:           d.stop(b.Stop),
+		Modules:        d.names(b.Modules, moduleName, "kernel module", `It is what modprobe(8) takes, such as "ib_umad".`),
+		Excludes:       d.names(b.Excludes, imageName, "exclusive role", `It is lower case letters, digits and "-", such as "subnet-manager".`),
+		DefRange:       b.DefRange,
 	}
 	if b.Health != nil {
 		r.Health = d.health(b.Health)
 	}
 	return r
+}
+
+// cgroupVersions gives a set of 1 and 2; absent it is both.
+func (d *imageDecoder) cgroupVersions(attr *hcl.Attribute) []int {
+	list, ok := d.texts(attr)
+	if !ok {
+		return []int{1, 2}
+	}
+	var out []int
+	for _, t := range list {
+		version := map[string]int{"1": 1, "2": 2}[t.value]
+		switch {
+		case version == 0:
+			d.errorAt(&t.rng, "Unknown cgroup version", "%q is no version of cgroups(7). It must be one of 1, 2.", t.value)
+		case slices.Contains(out, version):
+			d.errorAt(&t.rng, "Duplicate cgroup version", "%d stands in the list twice. Remove one.", version)
+		default:
+			out = append(out, version)
+		}
+	}
+	if len(list) == 0 {
+		rng := attr.Expr.Range()
+		d.errorAt(&rng, "No cgroup version", "The list is empty, so the image would boot nowhere. Leave it out for [1, 2].")
+	}
+	slices.Sort(out)
+	return out
 }
 
 // names gives a list of names that follow a grammar.

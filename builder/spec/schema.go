@@ -40,6 +40,7 @@ type imageBody struct {
 	Env          *hcl.Attribute `hcl:"env"`
 	Labels       *hcl.Attribute `hcl:"labels"`
 	Bootstrap    *bootstrapBody `hcl:"bootstrap,block"`
+	Payloads     []payloadBody  `hcl:"payload,block"`
 	Units        []unitBody     `hcl:"unit,block"`
 	Runs         []runBody      `hcl:"run,block"`
 	Runtime      *runtimeBody   `hcl:"runtime,block"`
@@ -64,6 +65,18 @@ type unitBody struct {
 	Reason     *hcl.Attribute `hcl:"reason"`
 }
 
+type payloadBody struct {
+	Name       string         `hcl:"name,label"`
+	LabelRange hcl.Range      `hcl:"name,label_range"`
+	DefRange   hcl.Range      `hcl:",def_range"`
+	Source     *hcl.Attribute `hcl:"source"`
+	SHA256     *hcl.Attribute `hcl:"sha256"`
+	Limit      *hcl.Attribute `hcl:"limit"`
+	Unpack     *hcl.Attribute `hcl:"unpack"`
+	Strip      *hcl.Attribute `hcl:"strip"`
+	Supplier   *hcl.Attribute `hcl:"supplier"`
+}
+
 type runBody struct {
 	Name       string         `hcl:"name,label"`
 	LabelRange hcl.Range      `hcl:"name,label_range"`
@@ -71,12 +84,14 @@ type runBody struct {
 	Command    *hcl.Attribute `hcl:"command"`
 	Network    *hcl.Attribute `hcl:"network"`
 	Env        *hcl.Attribute `hcl:"env"`
+	Payloads   *hcl.Attribute `hcl:"payloads"`
 }
 
 type runtimeBody struct {
 	DefRange     hcl.Range        `hcl:",def_range"`
 	Network      *hcl.Attribute   `hcl:"network"`
 	ReadOnly     *hcl.Attribute   `hcl:"read_only"`
+	Cgroups      *hcl.Attribute   `hcl:"cgroup_versions"`
 	Modules      *hcl.Attribute   `hcl:"modules"`
 	Excludes     *hcl.Attribute   `hcl:"excludes"`
 	Ports        []portBody       `hcl:"port,block"`
@@ -96,6 +111,18 @@ type portBody struct {
 	Listens    *hcl.Attribute `hcl:"listens"`
 	Host       *hcl.Attribute `hcl:"host"`
 	Via        *hcl.Attribute `hcl:"via"`
+	Address    *hcl.Attribute `hcl:"address"`
+	Unit       *hcl.Attribute `hcl:"unit"`
+	Guarded    *hcl.Attribute `hcl:"guarded"`
+	Rewrites   []rewriteBody  `hcl:"rewrite,block"`
+}
+
+type rewriteBody struct {
+	Path       string         `hcl:"path,label"`
+	LabelRange hcl.Range      `hcl:"path,label_range"`
+	DefRange   hcl.Range      `hcl:",def_range"`
+	Match      *hcl.Attribute `hcl:"match"`
+	Count      *hcl.Attribute `hcl:"count"`
 }
 
 type volumeBody struct {

@@ -39,8 +39,9 @@ type Image struct {
 	// RootfsFS is that directory, and cannot be left through a symbolic link.
 	Rootfs   string
 	RootfsFS fs.FS
-	Units    []Unit
+	Payloads []Payload
 	Runs     []Run
+	Units    []Unit
 	Env      map[string]string
 	Labels   map[string]string
 	// Runtime is nil for an image that is only built upon.
@@ -115,13 +116,36 @@ type Unit struct {
 	DefRange hcl.Range
 }
 
+// Payload is a file that the user supplies and nobody may hand on. Commands of
+// the build see it unpacked; no layer has it.
+type Payload struct {
+	Name string
+	// Source is the file on the build host; empty while it is not given.
+	Source string
+	// Variable is the one that Source comes from, for messages; empty for none.
+	Variable string
+	// SHA256 of the file, in hex.
+	SHA256 string
+	// Limit of the unpacked content in bytes.
+	Limit int64
+	// Unpack is the directory in the working container that holds the content.
+	Unpack string
+	// Strip is how many leading components every path in the archive loses.
+	Strip int
+	// Supplier says who has the file and where a licensed user gets it.
+	Supplier string
+	DefRange hcl.Range
+}
+
 // Run is a command that is carried out in the image while it is built.
 type Run struct {
 	Name    string
 	Command []string
 	// Network is "none" (the default) or "host".
-	Network  string
-	Env      map[string]string
+	Network string
+	Env     map[string]string
+	// Payloads that the command sees, by name.
+	Payloads []string
 	DefRange hcl.Range
 }
 
@@ -129,26 +153,36 @@ type Run struct {
 // Defaults are filled in. Tmpfs begins with /run, /run/lock and /tmp, which
 // systemd needs; their DefRange is empty unless the description has them.
 type Runtime struct {
-	Network      string
-	ReadOnly     bool
-	Ports        []Port
-	Volumes      []Volume
-	Tmpfs        []Tmpfs
-	Devices      []Device
-	Capabilities []Reasoned
-	Stop         Stop
-	Health       *Health
-	Modules      []string
-	Excludes     []string
-	DefRange     hcl.Range
+	Network  string
+	ReadOnly bool
+	// CgroupVersions on which the image's systemd boots, ascending.
+	CgroupVersions []int
+	Ports          []Port
+	Volumes        []Volume
+	Tmpfs          []Tmpfs
+	Devices        []Device
+	Capabilities   []Reasoned
+	Stop           Stop
+	Health         *Health
+	Modules        []string
+	Excludes       []string
+	DefRange       hcl.Range
 }
 
-// Port is a port block. Via "none" is the only way so far: the port is
-// declared and checked, not moved.
+// Port is a port block; see contract.Port.
 type Port struct {
-	Name, Protocol, Via string
-	Listens, Host       int
-	DefRange            hcl.Range
+	Name, Protocol, Address, Via, Unit string
+	Listens, Host                      int
+	Guarded                            bool
+	Rewrites                           []Rewrite
+	DefRange                           hcl.Range
+}
+
+// Rewrite is a rewrite block: its label is the path.
+type Rewrite struct {
+	Path, Match string
+	Count       int
+	DefRange    hcl.Range
 }
 
 // Volume is a volume block; see contract.Volume.

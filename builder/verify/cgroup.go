@@ -30,15 +30,27 @@ type cgroupForm struct {
 	note string
 }
 
-// cgroupFor chooses the form for an engine. token makes names unique.
-func cgroupFor(e Engine, token string) (cgroupForm, error) {
+// cgroupFor chooses the form for an engine. token makes names unique. own says
+// that the container needs a parent of its own in any case: socket hooks are
+// attached to it before the container is there.
+func cgroupFor(e Engine, token string, own bool) (cgroupForm, error) {
 	const tree = "/sys/fs/cgroup"
 	switch {
 	case e.CgroupVersion == "1":
 		// systemd gets by with a read-only view: the hierarchies mounted below
 		// it stay writable, as the bind is not recursive in this.
-		return cgroupForm{bind: tree + ":" + tree + ":ro",
-			note: "cgroup v1: " + tree + " read-only, in the host's cgroup namespace"}, nil
+		form := cgroupForm{bind: tree + ":" + tree + ":ro",
+			note: "cgroup v1: " + tree + " read-only, in the host's cgroup namespace"}
+		if own {
+			form.parent = "/ibforge-verify-" + token
+			form.made = form.parent
+			if e.CgroupDriver == "systemd" {
+				form.parent = "ibforge-verify-" + token + ".slice"
+				form.made = slicePath(form.parent)
+			}
+			form.note += ", parent " + form.parent
+		}
+		return form, nil
 	case e.CgroupVersion == "2" && e.CgroupDriver == "cgroupfs":
 		return ownParent("/ibforge-verify-"+token, "/ibforge-verify-"+token), nil
 	case e.CgroupVersion == "2" && e.CgroupDriver == "systemd":
@@ -69,16 +81,16 @@ func slicePath(slice string) string {
 	return p
 }
 
-// removeCgroup removes a cgroup and all below it wherever this machine has the
-// cgroup2 tree mounted. It must be without processes, which may take a moment
+// removeCgroup removes a cgroup and all below it from every hierarchy that this
+// machine has mounted. It must be without processes, which may take a moment
 // after the container's end.
 func removeCgroup(ctx context.Context, clock Clock, made string) error {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return fmt.Errorf("finding the cgroup2 tree: %w", err)
+		return fmt.Errorf("finding the cgroup hierarchies: %w", err)
 	}
 	defer f.Close()
-	trees, err := cgroup2Trees(f)
+	trees, err := cgroupTrees(f)
 	if err != nil {
 		return err
 	}
@@ -100,16 +112,16 @@ func removeCgroup(ctx context.Context, clock Clock, made string) error {
 	return nil
 }
 
-// cgroup2Trees gives the mount points of whole cgroup2 trees in a mountinfo
-// table (proc_pid_mountinfo(5)): field 4 is the root within the file system,
+// cgroupTrees gives the mount points of whole cgroup hierarchies of either
+// version in a mountinfo table (proc_pid_mountinfo(5)): field 4 is the root within the file system,
 // field 5 the mount point, and the type follows the lone dash.
-func cgroup2Trees(mountinfo io.Reader) ([]string, error) {
+func cgroupTrees(mountinfo io.Reader) ([]string, error) {
 	var trees []string
 	lines := bufio.NewScanner(mountinfo)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		dash := slices.Index(fields, "-")
-		if dash >= 6 && len(fields) > dash+1 && fields[dash+1] == "cgroup2" && fields[3] == "/" {
+		if dash >= 6 && len(fields) > dash+1 && (fields[dash+1] == "cgroup2" || fields[dash+1] == "cgroup") && fields[3] == "/" {
 			trees = append(trees, fields[4])
 		}
 	}

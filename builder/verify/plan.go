@@ -9,6 +9,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 
 	"github.com/ibforge/ibforge/builder/contract"
+	"github.com/ibforge/ibforge/builder/portmap"
 )
 
 // runLabel marks containers and volumes of a run; by it those of a run that was
@@ -28,6 +29,8 @@ type plan struct {
 	// absent are devices of the contract that the host does not have.
 	absent    []string
 	additions []string
+	// portMap is what the socket hooks are attached by.
+	portMap contract.PortMap
 }
 
 // host is what the plan depends on beside the contract.
@@ -40,7 +43,7 @@ type host struct {
 // adds to it goes to additions.
 func draw(img Image, overrides []VolumeOverride, h host, token string) (plan, error) {
 	c := img.Contract
-	cg, err := cgroupFor(h.engine, token)
+	cg, err := cgroupFor(h.engine, token, portmap.Hooked(c.Ports))
 	if err != nil {
 		return plan{}, err
 	}
@@ -61,6 +64,7 @@ func draw(img Image, overrides []VolumeOverride, h host, token string) (plan, er
 		additions: []string{cg.note},
 	}
 	p.host.CgroupParent = cg.parent
+	p.portMap = contract.PortMap{Version: contract.PortMapVersion, Service: "verify_" + token, Cgroup: cg.made, Ports: c.Ports}
 	for _, t := range c.Tmpfs {
 		p.host.Tmpfs[t.Path] = t.Options
 		p.writable = append(p.writable, t.Path)

@@ -87,16 +87,20 @@ func TestDrawRefuses(t *testing.T) {
 func TestCgroupForm(t *testing.T) {
 	for _, tc := range []struct {
 		version, driver    string
+		own                bool
 		parent, bind, made string
 	}{
-		{"1", "cgroupfs", "", "/sys/fs/cgroup:/sys/fs/cgroup:ro", ""},
-		{"1", "systemd", "", "/sys/fs/cgroup:/sys/fs/cgroup:ro", ""},
-		{"2", "cgroupfs", "/ibforge-verify-0a", "/sys/fs/cgroup/ibforge-verify-0a:/sys/fs/cgroup/ibforge-verify-0a:rw", "/ibforge-verify-0a"},
-		{"2", "systemd", "ibforge-verify-0a.slice",
+		{"1", "cgroupfs", false, "", "/sys/fs/cgroup:/sys/fs/cgroup:ro", ""},
+		{"1", "systemd", false, "", "/sys/fs/cgroup:/sys/fs/cgroup:ro", ""},
+		{"1", "cgroupfs", true, "/ibforge-verify-0a", "/sys/fs/cgroup:/sys/fs/cgroup:ro", "/ibforge-verify-0a"},
+		{"1", "systemd", true, "ibforge-verify-0a.slice", "/sys/fs/cgroup:/sys/fs/cgroup:ro",
+			"/ibforge.slice/ibforge-verify.slice/ibforge-verify-0a.slice"},
+		{"2", "cgroupfs", true, "/ibforge-verify-0a", "/sys/fs/cgroup/ibforge-verify-0a:/sys/fs/cgroup/ibforge-verify-0a:rw", "/ibforge-verify-0a"},
+		{"2", "systemd", false, "ibforge-verify-0a.slice",
 			"/sys/fs/cgroup/ibforge.slice/ibforge-verify.slice/ibforge-verify-0a.slice:/sys/fs/cgroup/ibforge.slice/ibforge-verify.slice/ibforge-verify-0a.slice:rw",
 			"/ibforge.slice/ibforge-verify.slice/ibforge-verify-0a.slice"},
 	} {
-		f, err := cgroupFor(Engine{CgroupVersion: tc.version, CgroupDriver: tc.driver}, "0a")
+		f, err := cgroupFor(Engine{CgroupVersion: tc.version, CgroupDriver: tc.driver}, "0a", tc.own)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,17 +110,17 @@ func TestCgroupForm(t *testing.T) {
 	}
 }
 
-func TestCgroup2Trees(t *testing.T) {
+func TestCgroupTrees(t *testing.T) {
 	const hybrid = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755
 40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime shared:9 - cgroup cgroup rw,name=systemd
 41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:10 master:2 - cgroup2 cgroup2 rw
 52 31 0:38 /docker/0a /mnt/part rw,relatime - cgroup2 cgroup2 rw
 `
-	got, err := cgroup2Trees(strings.NewReader(hybrid))
+	got, err := cgroupTrees(strings.NewReader(hybrid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"/sys/fs/cgroup/unified"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

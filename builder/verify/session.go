@@ -22,6 +22,8 @@ type session struct {
 	usable string
 	// made tells that the engine was asked for the container, whatever it answered.
 	made bool
+	// hooked tells that socket hooks were attached.
+	hooked bool
 }
 
 // result is a check's outcome without its name.
@@ -42,9 +44,11 @@ type step struct {
 }
 
 const (
-	stepImage = "image.id"
-	stepMade  = "container.made"
-	stepBoot  = "systemd.running"
+	stepImage  = "image.id"
+	stepCgroup = "host.cgroup"
+	stepHooks  = "ports.hooked"
+	stepMade   = "container.made"
+	stepBoot   = "systemd.running"
 )
 
 // steps are in the order of doing: what disturbs the container comes late.
@@ -52,8 +56,10 @@ func (s *session) steps() []step {
 	return []step{
 		{stepImage, "the engine holds the image under its ID", "", s.imageID},
 		{"image.contract", "the image's label holds this contract", stepImage, s.imageContract},
+		{stepCgroup, "the engine has a cgroup version that the image boots on", stepImage, s.hostCgroup},
 		{"host.devices", "the host has the contract's devices", "", s.hostDevices},
-		{stepMade, "a container is made from the contract alone", stepImage, s.containerMade},
+		{stepHooks, "ports that move below the service are hooked before it starts", stepCgroup, s.portsHooked},
+		{stepMade, "a container is made from the contract alone", stepHooks, s.containerMade},
 		{"image.leftovers", "the image holds nothing of its build", stepMade, s.imageLeftovers},
 		{"container.settings", "not privileged, no capability beyond the contract's", stepMade, s.containerSettings},
 		{stepBoot, "systemd reaches \"running\", no unit failed", stepMade, s.systemdRunning},
@@ -61,6 +67,7 @@ func (s *session) steps() []step {
 		{"pid1.seccomp", "PID 1 is under a seccomp filter", stepBoot, s.pid1Seccomp},
 		{"health", "the health command succeeds in its time", stepBoot, s.health},
 		{"units.active", "the contract's units are active, none failed since", stepBoot, s.unitsActive},
+		{"ports.listening", "the contract's ports and no others are open on the host", stepBoot, s.portsListening},
 		{"files.mounts", "only volumes and tmpfs are writable mounts", stepBoot, s.filesMounts},
 		{"files.changed", "nothing is written outside volumes and tmpfs", stepBoot, s.filesChanged},
 		{"stop", "the stop signal leads to exit 0 in the contract's time", stepBoot, s.stop},
@@ -72,6 +79,10 @@ func excuseOf(id string) string {
 	switch id {
 	case stepImage:
 		return "the engine does not have the image"
+	case stepCgroup:
+		return "the engine has another cgroup version"
+	case stepHooks:
+		return "the ports would not be where they belong"
 	case stepMade:
 		return "there is no container"
 	case stepBoot:
@@ -132,7 +143,7 @@ func (s *session) containerMade(ctx context.Context) result {
 // does not stop the rest.
 func (s *session) remove(ctx context.Context) error {
 	if !s.made {
-		return nil
+		return s.unhook()
 	}
 	if s.opts.Keep {
 		s.keep()
@@ -148,6 +159,7 @@ func (s *session) remove(ctx context.Context) error {
 	for _, v := range s.plan.volumes {
 		note("volume "+v, s.eng.api.VolumeRemove(ctx, v, true))
 	}
+	note("the socket hooks", s.unhook())
 	if s.plan.cgroup.made != "" && s.eng.local() {
 		note("cgroup "+s.plan.cgroup.made, removeCgroup(ctx, s.opts.Clock, s.plan.cgroup.made))
 	}
@@ -159,6 +171,9 @@ func (s *session) keep() {
 	s.report.Kept = append(s.report.Kept, docker+" rm --force --volumes "+s.plan.name)
 	for _, v := range s.plan.volumes {
 		s.report.Kept = append(s.report.Kept, docker+" volume rm "+v)
+	}
+	if s.hooked {
+		s.report.Kept = append(s.report.Kept, "ibforge-portmap detach "+s.plan.portMap.Service)
 	}
 	if made := s.plan.cgroup.made; made != "" {
 		s.report.Kept = append(s.report.Kept, "find /sys/fs/cgroup"+made+" -depth -type d -exec rmdir {} +")

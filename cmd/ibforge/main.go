@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -16,6 +17,15 @@ import (
 	"github.com/ibforge/ibforge/builder/engine/buildah"
 )
 
+// libexec is where this program lies: make build puts its companions there.
+func libexec() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return "."
+	}
+	return filepath.Dir(exe)
+}
+
 func main() {
 	// buildah starts this program again for what it does in other namespaces.
 	if buildah.Reexec() {
@@ -24,6 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := cli.Main(ctx, os.Args[1:], cli.App{
 		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now, Arch: runtime.GOARCH,
+		Libexec:   libexec(),
 		OpenStore: func(o engine.StoreOptions) (engine.Store, error) { return buildah.Open(o) },
 		Deployer:  deploy.Ansible{},
 	})

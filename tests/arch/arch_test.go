@@ -166,7 +166,7 @@ func TestRulesBite(t *testing.T) {
 		{"builder/plan", true, "os", ""},
 		{"builder/spec", false, "io/fs", ""},
 
-		{"builder/spec", false, module + "builder/contract", "arrows point down only, and builder/spec may import nothing of ibforge"},
+		{"builder/contract", false, module + "builder/spec", "arrows point down only, and builder/contract may import nothing of ibforge"},
 		{"builder/plan", false, module + "builder/engine", "arrows point down only, and of ibforge builder/plan may import builder/spec, builder/contract"},
 		{"builder/plan", true, module + "builder/engine", "arrows point down only, and of ibforge builder/plan may import builder/spec, builder/contract"},
 		{"builder/cli", false, module + "builder/engine/buildah", "arrows point down only, and of ibforge builder/cli may import builder/contract, builder/spec, builder/plan, builder/engine, builder/portmap, builder/portmap/socket, builder/verify, builder/deploy"},

@@ -16,7 +16,7 @@ const module = "github.com/ibforge/ibforge/"
 func below() map[string][]string {
 	return map[string][]string{
 		"builder/contract":       {},
-		"builder/spec":           {},
+		"builder/spec":           {"builder/contract", "builder/portmap"},
 		"builder/plan":           {"builder/spec", "builder/contract"},
 		"builder/portmap":        {"builder/contract"},
 		"builder/portmap/socket": {"builder/portmap", "builder/contract"},

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -56,11 +57,14 @@ func TestContractReference(t *testing.T) {
 	d := read(t, "docs/contract.md")
 	same(t, d, "The contract", schema.names())
 	sections := 0
-	for name, raw := range schema.Properties {
-		for def, part := range schema.Defs {
-			if strings.Contains(string(raw), `"#/$defs/`+def+`"`) {
-				sections++
-				same(t, d, "`"+name+"`", part.names())
+	// A part of a part, such as the rewrites of a port, is looked up as well.
+	for _, whole := range append(slices.Collect(maps.Values(schema.Defs)), schema.object) {
+		for name, raw := range whole.Properties {
+			for def, part := range schema.Defs {
+				if strings.Contains(string(raw), `"#/$defs/`+def+`"`) {
+					sections++
+					same(t, d, "`"+name+"`", part.names())
+				}
 			}
 		}
 	}

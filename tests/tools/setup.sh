@@ -36,6 +36,7 @@ packages='
 	infiniband-diags   asks-the-simulated-fabric
 	ibsim-utils        simulates-the-fabric
 	libumad2sim0       simulates-the-fabric
+	apache2-bin        stands-where-Horizon-stands
 '
 bench_packages='
 	buildah            compared-with-ibforge-in-the-benchmarks

@@ -14,7 +14,7 @@ tests/tools/setup.sh apt go python lint
 printf '%5ss  setup\n' $((SECONDS - start))
 
 start=$SECONDS
-go build -tags="$tags" -trimpath -o bin/ibforge ./cmd/ibforge
+tests/tools/build.sh
 go vet -tags="$tags" ./...
 printf '%5ss  compile\n' $((SECONDS - start))
 

@@ -128,6 +128,8 @@ func (w *working) do(ctx context.Context, op plan.Op) error {
 		return w.units(ctx, op)
 	case plan.Run:
 		return w.runStep(ctx, op)
+	case plan.Ports:
+		return w.ports(op)
 	case plan.Config:
 		w.config(op)
 		return nil

@@ -2,6 +2,7 @@ package buildah
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -54,12 +55,17 @@ func (w *working) inside(argv []string, network bool, env []string, binds []spec
 	return nil
 }
 
-func (w *working) runStep(_ context.Context, op plan.Run) error {
+func (w *working) runStep(ctx context.Context, op plan.Run) (err error) {
+	binds, release, err := w.mountPayloads(ctx, op.Payloads)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	env := make([]string, 0, len(op.Env))
 	for _, k := range slices.Sorted(maps.Keys(op.Env)) {
 		env = append(env, k+"="+op.Env[k])
 	}
-	if err := w.inside(op.Command, op.Network == "host", env, nil); err != nil {
+	if err := w.inside(op.Command, op.Network == "host", env, binds); err != nil {
 		return fmt.Errorf("%q in the working container: %w", op.Command, err)
 	}
 	return w.clean(op.Prune)
