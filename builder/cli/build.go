@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/ibforge/ibforge/builder/contract"
 	"github.com/ibforge/ibforge/builder/engine"
 	"github.com/ibforge/ibforge/builder/plan"
 	"github.com/ibforge/ibforge/builder/spec"
@@ -90,6 +91,14 @@ func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f bu
 	if _, err := readImagesFile(g.path(f.imagesFile)); err != nil {
 		return err
 	}
+	var contracts []*contract.Contract
+	for _, img := range p.Images {
+		contracts = append(contracts, img.Contract)
+	}
+	agent, err := g.agent(contracts...)
+	if err != nil {
+		return err
+	}
 	store, err := g.openStore()
 	if err != nil {
 		return err
@@ -112,10 +121,6 @@ func (g *globals) build(ctx context.Context, p plan.Plan, res *spec.Result, f bu
 	if errors.As(err, &diags) {
 		return errors.Join(g.showDiagnostics(res, diags), errSilent)
 	}
-	if err != nil {
-		return err
-	}
-	agent, err := g.agent(made)
 	if err != nil {
 		return err
 	}

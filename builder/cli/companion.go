@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ibforge/ibforge/builder/engine"
+	"github.com/ibforge/ibforge/builder/contract"
 	"github.com/ibforge/ibforge/builder/portmap"
 )
 
@@ -50,11 +50,10 @@ func digestOf(name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// agent describes the agent for Ansible if one of the images needs it on its
-// hosts; nil if none does.
-func (g *globals) agent(made []engine.Image) (*companionEntry, error) {
-	hooked := slices.ContainsFunc(made, func(i engine.Image) bool { return i.Contract != nil && portmap.Hooked(i.Contract.Ports) })
-	if !hooked {
+// agent describes the agent for Ansible if one of the contracts needs it on its
+// hosts; nil if none does. Contracts may be nil.
+func (g *globals) agent(contracts ...*contract.Contract) (*companionEntry, error) {
+	if !slices.ContainsFunc(contracts, func(c *contract.Contract) bool { return c != nil && portmap.Hooked(c.Ports) }) {
 		return nil, nil
 	}
 	path, err := filepath.Abs(g.companion(portmapAgent))

@@ -55,7 +55,7 @@ func (g *globals) push(ctx context.Context, name, dest, file string, opts engine
 	if g.verbose {
 		opts.Progress = g.Stderr
 	}
-	agent, err := g.agent([]engine.Image{img})
+	agent, err := g.agent(img.Contract)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func TestReproducible(t *testing.T) {
 	t.Parallel()
 	first := sharedStore(t)
 	second := t.TempDir()
-	ok(t, "-C", root, "--store", second, "build", "--images-file", filepath.Join(second, "ibforge-images.yml"))
+	ok(t, "-C", root, "--store", second, "build", "opensm", "--images-file", filepath.Join(second, "ibforge-images.yml"))
 	for _, name := range []string{"systemd-base", "opensm"} {
 		a, b := inspect(t, first, name), inspect(t, second, name)
 		for i := range a.Layers {
@@ -44,7 +44,7 @@ func TestReproducible(t *testing.T) {
 func TestNothingIsDoneTwice(t *testing.T) {
 	t.Parallel()
 	store := sharedStore(t)
-	r := ok(t, "-C", root, "--store", store, "build", "--images-file", filepath.Join(t.TempDir(), "images.yml"))
+	r := ok(t, "-C", root, "--store", store, "build", "opensm", "--images-file", filepath.Join(t.TempDir(), "images.yml"))
 	steps := strings.Split(strings.TrimSpace(r.stderr), "\n")
 	if len(steps) != 8 {
 		t.Errorf("%d steps, want 8:\n%s", len(steps), r.stderr)
@@ -54,7 +54,7 @@ func TestNothingIsDoneTwice(t *testing.T) {
 			t.Errorf("not cached: %s", line)
 		}
 	}
-	if r := ok(t, "-C", root, "--store", store, "plan"); !strings.Contains(r.stdout, "\n0 steps to do\n") {
+	if r := ok(t, "-C", root, "--store", store, "plan", "opensm"); !strings.Contains(r.stdout, "\n0 steps to do\n") {
 		t.Errorf("plan: %s", r.stdout)
 	}
 }
@@ -171,7 +171,7 @@ func TestStoreIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the first build's step", func() bool { return len(sleeping("3")) > 0 })
-	r := ok(t, "-C", root, "--store", store, "build", "--images-file", filepath.Join(t.TempDir(), "images.yml"))
+	r := ok(t, "-C", root, "--store", store, "build", "opensm", "--images-file", filepath.Join(t.TempDir(), "images.yml"))
 	if !strings.Contains(r.stderr, "waiting for another build in this store (process ") {
 		t.Errorf("stderr does not say that it waits:\n%s", r.stderr)
 	}

@@ -87,7 +87,7 @@ func sharedStore(t *testing.T) string {
 		if shared.dir, shared.err = os.MkdirTemp("", "ibforge-e2e-"); shared.err != nil { //nolint:usetesting // it outlives the test that comes first; cleaned removes it
 			return
 		}
-		r := run(t, nil, "-C", root, "--store", shared.dir, "build", "--images-file", filepath.Join(shared.dir, "ibforge-images.yml"))
+		r := run(t, nil, "-C", root, "--store", shared.dir, "build", "opensm", "--images-file", filepath.Join(shared.dir, "ibforge-images.yml"))
 		if r.code != 0 {
 			shared.err = errors.New(r.String())
 		}
