@@ -131,7 +131,7 @@ func (b *bench) opensm(ctx context.Context) error {
 }
 
 func (b *bench) unchanged(ctx context.Context) error {
-	ours := func(ctx context.Context) (time.Duration, error) { return b.ibforge(ctx, b.store(), "build") }
+	ours := func(ctx context.Context) (time.Duration, error) { return b.ibforge(ctx, b.store(), "build", "opensm") }
 	if err := b.compare(ctx, "nothing changed", "docker build", "<= 0.5", b.runs, true, ours, b.docker); err != nil {
 		return err
 	}
