@@ -43,7 +43,7 @@ test: ## everything: unit, golden, story, role and end-to-end tests, linters
 
 .PHONY: unit
 unit: setup ## the tests that need neither root nor an engine
-	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
+	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/portmap ./cmd/ibforge-ports ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
 
 .PHONY: e2e
 e2e: build ## the end-to-end tests alone

@@ -43,7 +43,7 @@ func cures() []knownCure {
 		{syscall.ENOSPC, "make room in its file system"},
 		{syscall.EDQUOT, "make room in its quota"},
 		{syscall.EBUSY, "it is a mount of its own, which cannot be replaced: mount its directory"},
-		{syscall.EACCES, "this program is to run as root; if it does, look at its mount and its SELinux label"},
-		{syscall.EPERM, "this program is to run as root; if it does, look at the file's owner and its attributes (lsattr)"},
+		{syscall.EACCES, "a unit with User= needs PermissionsStartOnly=true beside it; as root, look at its mount and its SELinux label"},
+		{syscall.EPERM, "a unit with User= needs PermissionsStartOnly=true beside it; as root, look at its owner and its attributes (lsattr)"},
 	}
 }

@@ -44,7 +44,8 @@ func resolve(root *os.Root, name string) (string, error) {
 			done = next
 			continue
 		}
-		if links++; links > maxLinks {
+		links++
+		if links > maxLinks {
 			return "", syscall.ELOOP
 		}
 		target, err := root.Readlink(next)

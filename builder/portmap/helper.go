@@ -122,7 +122,7 @@ func parseOptions(args []string) (options, error) {
 func readMap(file string) (contract.PortMap, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return contract.PortMap{}, fmt.Errorf("the port map %s: %s", file, cure(err))
+		return contract.PortMap{}, fmt.Errorf("the port map: %w: an image with ports has it at %s; look what is mounted there, or give --map", err, contract.PortMapPath)
 	}
 	m, err := contract.ParsePortMap(data)
 	if err != nil {

@@ -34,6 +34,11 @@ func recordName(file string) string { return beside(file, "ibforge-ports") }
 func readRecord(root *os.Root, file string) (record, error) {
 	r := record{Version: recordVersion, Written: map[string][]int{}}
 	name := recordName(file)
+	// Whoever may write into the directory could let it lead to what only root
+	// may read.
+	if info, err := root.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return r, fmt.Errorf("/%s is a symbolic link, which this program did not make: remove it", name)
+	}
 	o, err := open(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil

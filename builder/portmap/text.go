@@ -64,7 +64,14 @@ func rewrite(text []byte, jobs []job) ([]byte, error) {
 	out, moved := splice(text, jobs, places)
 	// The next start reads what this one has written. A match that then finds
 	// other places, say in a line with two numbers, is refused now and not then.
-	again, faults := locate(out, jobs)
+	next := slices.Clone(jobs)
+	for i, j := range jobs {
+		next[i].numbers = []int{j.Port.Listens, j.Port.Host}
+		if j.Port.Listens == j.Port.Host {
+			next[i].numbers = next[i].numbers[1:]
+		}
+	}
+	again, faults := locate(out, next)
 	if len(faults) == 0 && slices.Equal(moved, again) {
 		return out, nil
 	}

@@ -152,8 +152,11 @@ func (l *loader) walkDynamic(node dynblock.WalkVariablesNode, body hcl.Body, sch
 	}
 	for _, child := range children {
 		inner := &hcl.BodySchema{}
-		if child.BlockTypeName == "runtime" {
+		switch child.BlockTypeName {
+		case "runtime":
 			inner, _ = gohcl.ImpliedBodySchema(runtimeBody{})
+		case "port":
+			inner, _ = gohcl.ImpliedBodySchema(portBody{})
 		}
 		l.walkDynamic(child.Node, child.Body(), inner, ctx)
 	}

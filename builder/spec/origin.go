@@ -28,6 +28,9 @@ func (d *imageDecoder) origin(image *Image, body *imageBody) {
 	if body.Bootstrap != nil {
 		image.Bootstrap = d.bootstrap(body.Bootstrap)
 	}
+	if body.Digest != nil && d.isNull(body.Digest) {
+		body.Digest = nil // as if it were not there
+	}
 	if body.From != nil {
 		d.fromAttribute(image, body)
 		return

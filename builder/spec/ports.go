@@ -98,7 +98,7 @@ func (d *imageDecoder) rewrites(b *portBody, p *Port) {
 		match := d.required(r.Match, "match", r.DefRange, "It is a regular expression for the line, with \""+contract.PortPlaceholder+"\" in place of the number.")
 		const many = 1000
 		count, _ := d.whole(r.Count, 1, many)
-		out := Rewrite{Path: r.Path, Match: match.value, Count: count, DefRange: r.DefRange}
+		out := Rewrite{Path: r.Path, Match: match.value, Count: max(1, count), DefRange: r.DefRange}
 		if match.ok && p.Listens > 0 {
 			port := contract.Port{Name: p.Name, Listens: p.Listens, Host: p.Host}
 			if _, err := portmap.CompileRewrite(port, contract.Rewrite{Path: out.Path, Match: out.Match, Count: out.Count}); err != nil {

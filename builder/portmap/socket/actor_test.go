@@ -2,7 +2,6 @@ package socket
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -132,15 +131,18 @@ func (o *operator) tryMore(q call) (r reply, err error) {
 	case "detach":
 		err = Detach(q.Text, q.Opts)
 	case "toggle": // until it is killed
-		for {
-			_, err = Attach(*q.Map, q.Opts)
-			if err == nil {
-				err = Detach(q.Map.Service, q.Opts)
+		go func() {
+			for {
+				_, err := Attach(*q.Map, q.Opts)
+				if err == nil {
+					err = Detach(q.Map.Service, q.Opts)
+				}
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
 			}
-			if err != nil {
-				return r, err
-			}
-		}
+		}()
 	case "drop": // all capabilities, for good
 		data := [2]unix.CapUserData{}
 		err = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0])
@@ -193,9 +195,9 @@ func sockaddr(fd int, addr string) unix.Sockaddr {
 func text(sa unix.Sockaddr) string {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String() //nolint:gosec // a port
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)).String()
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)).String() //nolint:gosec // a port
 	}
 	return ""
 }
@@ -213,8 +215,7 @@ func (a *actor) must(q call) reply {
 	a.Helper()
 	r := a.call(q)
 	if r.Errno != 0 {
-		raw, _ := json.Marshal(q)
-		a.Fatalf("%s: %s", raw, r.Text)
+		a.Fatalf("%+v: %s", q, r.Text)
 	}
 	return r
 }
@@ -318,13 +319,13 @@ func (a *actor) closeFD(fd int) {
 
 // held gives the local addresses that the kernel really holds with a port:
 // listening ones of TCP, bound ones of UDP, from /proc/net (proc_net(5)).
-func held(t testing.TB, protocol string, port int) []string {
-	t.Helper()
+func held(tb testing.TB, protocol string, port int) []string {
+	tb.Helper()
 	var out []string
 	for _, table := range []string{protocol, protocol + "6"} {
 		f, err := os.Open("/proc/net/" + table)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {

@@ -40,7 +40,7 @@ func flock(dir string) (*os.File, error) {
 		return nil, err
 	}
 	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX) //nolint:gosec // a descriptor
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
 		if err == nil {
 			return f, nil
 		}

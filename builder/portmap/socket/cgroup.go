@@ -160,7 +160,7 @@ func makeCgroup(root, path string, u *undo) error {
 // and bpftool's get_cgroup_id read it.
 func cgroupID(dir *os.File) (uint64, error) {
 	const size = 8
-	handle, _, err := unix.NameToHandleAt(int(dir.Fd()), "", unix.AT_EMPTY_PATH) //nolint:gosec // a descriptor
+	handle, _, err := unix.NameToHandleAt(int(dir.Fd()), "", unix.AT_EMPTY_PATH)
 	if err != nil {
 		return 0, fmt.Errorf("asking for the id of cgroup %s: %w", dir.Name(), err)
 	}

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"testing"
@@ -37,7 +38,7 @@ func TestGuardLoopback(t *testing.T) {
 	for _, c := range []struct{ network, bind string }{{"tcp", "127.0.0.1"}, {"tcp", "::1"}, {"mptcp", "127.0.0.1"}, {"mptcp", "::1"}} {
 		t.Run(c.network+" "+c.bind, func(t *testing.T) {
 			b := newBench(t)
-			listens, host := freePort(t), freePort(t)
+			listens, host := b.freePort(), b.freePort()
 			b.attach(b.portMap(guardedOn("loopback", socketPort("tcp", listens, host))))
 			svc, below, out := b.inside(), b.inside("sub", "deep"), b.outside()
 			family, targets := "4", [][2]string{{"4", "127.0.0.1"}, {"4", "0.0.0.0"}, {"6", "::ffff:127.0.0.1"}, {"6", "::ffff:0.0.0.0"}}
@@ -53,12 +54,12 @@ func TestGuardLoopback(t *testing.T) {
 					from.connected(network, at(to[1], host))
 					svc.accept(l)
 				}
-				if err := out.tryConnect(network, at(to[1], host)); err != unix.EPERM {
+				if err := out.tryConnect(network, at(to[1], host)); !errors.Is(err, unix.EPERM) {
 					t.Errorf("outside, connect to %s: %v, want EPERM", at(to[1], host), err)
 				}
 				// TCP Fast Open connects by sendto(2).
 				fd := out.socket(network)
-				if err := out.errno(call{Op: "sendto", FD: fd, Text: "x", Addr: at(to[1], host), Num: unix.MSG_FASTOPEN}); err != unix.EPERM {
+				if err := out.errno(call{Op: "sendto", FD: fd, Text: "x", Addr: at(to[1], host), Num: unix.MSG_FASTOPEN}); !errors.Is(err, unix.EPERM) {
 					t.Errorf("outside, sendto with MSG_FASTOPEN to %s: %v, want EPERM", at(to[1], host), err)
 				}
 				out.closeFD(fd)
@@ -73,7 +74,7 @@ func TestGuardLoopback(t *testing.T) {
 
 func TestGuardUDP(t *testing.T) {
 	b := newBench(t)
-	listens, host := freePort(t), freePort(t)
+	listens, host := b.freePort(), b.freePort()
 	b.attach(b.portMap(guardedOn("loopback", socketPort("udp", listens, host))))
 	svc, out := b.inside(), b.outside()
 	for _, c := range []struct{ network, bind string }{{"udp4", "127.0.0.1"}, {"udp6", "::1"}, {"udp6", "::ffff:127.0.0.1"}} {
@@ -84,10 +85,10 @@ func TestGuardUDP(t *testing.T) {
 			t.Errorf("%s: got %q", c.bind, got)
 		}
 		fd := out.socket(c.network)
-		if err := out.errno(call{Op: "sendto", FD: fd, Text: "out", Addr: at(c.bind, host)}); err != unix.EPERM {
+		if err := out.errno(call{Op: "sendto", FD: fd, Text: "out", Addr: at(c.bind, host)}); !errors.Is(err, unix.EPERM) {
 			t.Errorf("outside, sendto %s: %v, want EPERM", c.bind, err)
 		}
-		if err := out.tryConnect(c.network, at(c.bind, host)); err != unix.EPERM {
+		if err := out.tryConnect(c.network, at(c.bind, host)); !errors.Is(err, unix.EPERM) {
 			t.Errorf("outside, connect to %s: %v, want EPERM", c.bind, err)
 		}
 		svc.closeFD(l)
@@ -95,10 +96,10 @@ func TestGuardUDP(t *testing.T) {
 	// A socket of IPv6 takes an address of IPv4 as well, and then goes by
 	// another hook.
 	fd := out.socket("udp6")
-	if err := out.errno(call{Op: "sendto", FD: fd, Text: "out", Addr: at("127.0.0.1", host)}); err != unix.EPERM {
+	if err := out.errno(call{Op: "sendto", FD: fd, Text: "out", Addr: at("127.0.0.1", host)}); !errors.Is(err, unix.EPERM) {
 		t.Errorf("sendto AF_INET on AF_INET6: %v, want EPERM", err)
 	}
-	if err := out.errno(call{Op: "connect", FD: fd, Addr: at("127.0.0.1", host)}); err != unix.EPERM {
+	if err := out.errno(call{Op: "connect", FD: fd, Addr: at("127.0.0.1", host)}); !errors.Is(err, unix.EPERM) {
 		t.Errorf("connect AF_INET on AF_INET6: %v, want EPERM", err)
 	}
 }
@@ -109,7 +110,7 @@ func TestGuardAny(t *testing.T) {
 	for _, via := range []string{contract.ViaNone, contract.ViaConfig, contract.ViaSocket} {
 		t.Run(via, func(t *testing.T) {
 			b := newBench(t)
-			listens, host := freePort(t), freePort(t)
+			listens, host := b.freePort(), b.freePort()
 			p := guardedOn("any", socketPort("tcp", listens, host))
 			p.Via = via
 			bind := host // as the rewritten files say
@@ -128,7 +129,7 @@ func TestGuardAny(t *testing.T) {
 			for _, to := range []string{"127.0.0.1", ownAddress(t)} {
 				svc.connected("tcp4", at(to, host))
 				svc.accept(l)
-				if err := out.tryConnect("tcp4", at(to, host)); err != unix.EPERM {
+				if err := out.tryConnect("tcp4", at(to, host)); !errors.Is(err, unix.EPERM) {
 					t.Errorf("outside, connect to %s: %v, want EPERM", to, err)
 				}
 			}
@@ -139,11 +140,11 @@ func TestGuardAny(t *testing.T) {
 // Loopback of another network namespace is another place.
 func TestGuardNetns(t *testing.T) {
 	b := newBench(t)
-	listens, host := freePort(t), freePort(t)
+	listens, host := b.freePort(), b.freePort()
 	b.attach(b.portMap(guardedOn("loopback", socketPort("tcp", listens, host))))
 	apart := startActor(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET})
 	// Its loopback is down: the guard would say EPERM, and says nothing.
-	if err := apart.tryConnect("tcp4", at("127.0.0.1", host)); err != unix.ENETUNREACH {
+	if err := apart.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.ENETUNREACH) {
 		t.Errorf("connect in another network namespace: %v, want ENETUNREACH", err)
 	}
 }
@@ -152,29 +153,29 @@ func TestGuardNetns(t *testing.T) {
 // its right along, and the guard goes with the service.
 func TestGuardGoes(t *testing.T) {
 	b := newBench(t)
-	listens, host := freePort(t), freePort(t)
+	listens, host := b.freePort(), b.freePort()
 	m := b.portMap(guardedOn("any", socketPort("tcp", listens, host)))
 	b.attach(m)
 	out := b.outside()
-	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); err != unix.EPERM {
+	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.EPERM) {
 		t.Errorf("guarded: %v, want EPERM", err)
 	}
 	m.Ports[0].Guarded = false
 	if r := b.attach(m); r.Did != DidUpdate {
 		t.Errorf("did %q, want %q", r.Did, DidUpdate)
 	}
-	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); err != unix.ECONNREFUSED {
+	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("no longer guarded: %v, want ECONNREFUSED", err)
 	}
 	m.Ports[0].Guarded = true
 	b.attach(m)
-	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); err != unix.EPERM {
+	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.EPERM) {
 		t.Errorf("guarded again: %v, want EPERM", err)
 	}
 	if err := Detach(m.Service, b.o); err != nil {
 		t.Fatal(err)
 	}
-	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); err != unix.ECONNREFUSED {
+	if err := out.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("detached: %v, want ECONNREFUSED", err)
 	}
 }

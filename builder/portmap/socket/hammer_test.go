@@ -1,6 +1,9 @@
 package socket
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -41,18 +44,15 @@ func once(verb, network, addr string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if verb == "bind" {
 		return unix.Bind(fd, sockaddr(fd, addr))
 	}
-	switch err := unix.Connect(fd, sockaddr(fd, addr)); err {
-	case unix.EPERM:
+	err = unix.Connect(fd, sockaddr(fd, addr))
+	if errors.Is(err, unix.EPERM) {
 		return nil
-	case nil:
-		return unix.EISCONN
-	default:
-		return err
 	}
+	return fmt.Errorf("not refused: %w", cmp.Or(err, error(unix.EISCONN)))
 }
 
 // rest ends it, and gives how often it went well and the first error.

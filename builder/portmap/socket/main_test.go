@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -76,8 +76,8 @@ func removeTree(dir string) {
 }
 
 // need skips a test that cannot run here, or fails it where all have to.
-func need(t testing.TB) {
-	t.Helper()
+func need(tb testing.TB) {
+	tb.Helper()
 	why := ""
 	if os.Geteuid() != 0 {
 		why = "hooks in the kernel need root: run the tests as root"
@@ -89,36 +89,35 @@ func need(t testing.TB) {
 	switch {
 	case why == "":
 	case os.Getenv("IBFORGE_TEST_REQUIRE") == "1":
-		t.Fatal(why + ", and IBFORGE_TEST_REQUIRE=1 says that this test has to run")
+		tb.Fatal(why + ", and IBFORGE_TEST_REQUIRE=1 says that this test has to run")
 	default:
-		t.Skip(why)
+		tb.Skip(why)
 	}
 }
-
-var (
-	testCount atomic.Int64
-	portCount atomic.Int64
-)
 
 // bench is one service with a cgroup, pins and ports of its own.
 type bench struct {
 	testing.TB
 	o      Options
 	cgroup string
+	ports  map[int]bool
 }
 
-func newBench(t testing.TB) *bench {
-	t.Helper()
-	need(t)
-	name := fmt.Sprintf("%s%d-%d", testName, os.Getpid(), testCount.Add(1))
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	need(tb)
 	root, err := findCgroupRoot("")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	b := &bench{TB: t, o: Options{CgroupRoot: root, PinRoot: filepath.Join(testBPF, name)}, cgroup: "/" + name}
-	t.Cleanup(func() {
-		removeTree(b.o.PinRoot)
-		removeTree(root + b.cgroup)
+	pins, err := os.MkdirTemp(testBPF, fmt.Sprintf("%s%d-", testName, os.Getpid())) //nolint:usetesting // pins need a BPF file system
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b := &bench{TB: tb, o: Options{CgroupRoot: root, PinRoot: pins}, cgroup: "/" + filepath.Base(pins), ports: map[int]bool{}}
+	tb.Cleanup(func() {
+		removeTree(pins)
+		removeTree(b.dir())
 	})
 	return b
 }
@@ -132,23 +131,24 @@ func (b *bench) portMap(ports ...contract.Port) contract.PortMap {
 // socketPort is a port that is moved below the service.
 func socketPort(protocol string, listens, host int) contract.Port {
 	return contract.Port{
-		Name: fmt.Sprint("p", listens), Protocol: protocol, Address: "any", Listens: listens, Host: host,
+		Name: fmt.Sprint(protocol, listens), Protocol: protocol, Address: "any", Listens: listens, Host: host,
 		Via: contract.ViaSocket, Unit: "x.service", Rewrites: []contract.Rewrite{},
 	}
 }
 
-// freePort gives a number that nobody holds, and no other test gets. They lie
-// below those that the kernel gives to clients (ip_local_port_range).
-func freePort(t testing.TB) int {
-	t.Helper()
+// freePort gives a number that nobody holds, and that it has not given before.
+// It lies below those that the kernel gives to clients (ip_local_port_range).
+func (b *bench) freePort() int {
+	b.Helper()
 	const first, span = 20000, 12000
 	for range span {
-		port := first + (os.Getpid()*131+int(portCount.Add(1)))%span
-		if free(port) {
+		port := first + rand.N(span) //nolint:gosec // no secret
+		if !b.ports[port] && free(port) {
+			b.ports[port] = true
 			return port
 		}
 	}
-	t.Fatal("no free port")
+	b.Fatal("no free port")
 	return 0
 }
 
@@ -198,37 +198,37 @@ func (b *bench) outside() *actor {
 	return &actor{TB: b.TB, call: o.do}
 }
 
-func startActor(t testing.TB, attr *syscall.SysProcAttr) *actor {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), "/proc/self/exe")
+func startActor(tb testing.TB, attr *syscall.SysProcAttr) *actor {
+	tb.Helper()
+	c := exec.CommandContext(tb.Context(), "/proc/self/exe")
 	c.Env = append(os.Environ(), childVariable+"=1")
 	c.SysProcAttr = attr
 	c.Stderr = os.Stderr
 	in, err := c.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out, err := c.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	a := &actor{TB: t, process: c.Process}
+	a := &actor{TB: tb, process: c.Process}
 	a.stop = func() {
 		_ = in.Close()
 		_ = c.Process.Kill()
 		_ = c.Wait()
 	}
-	t.Cleanup(func() { a.stop() })
+	tb.Cleanup(func() { a.stop() })
 	enc, dec := json.NewEncoder(in), json.NewDecoder(out)
 	a.call = func(q call) (r reply) {
 		if err := enc.Encode(q); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := dec.Decode(&r); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return r
 	}
@@ -240,18 +240,18 @@ func serve(in io.Reader, out io.Writer) {
 	o, dec, enc := newOperator(), json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var q call
-		if dec.Decode(&q) != nil || enc.Encode(o.do(q)) != nil {
+		if dec.Decode(&q) != nil || enc.Encode(o.do(q)) != nil { //nolint:errchkjson // it is checked
 			return
 		}
 	}
 }
 
 // programs counts what is attached to a cgroup itself, over all hooks in use.
-func programs(t testing.TB, dir string) map[string]int {
-	t.Helper()
+func programs(tb testing.TB, dir string) map[string]int {
+	tb.Helper()
 	f, err := os.Open(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	all := socketPort("udp", 1, 2)
@@ -260,7 +260,7 @@ func programs(t testing.TB, dir string) map[string]int {
 	for _, h := range hooksOf(contract.PortMap{Ports: []contract.Port{all}}, owner{}) {
 		r, err := link.QueryPrograms(link.QueryOptions{Target: int(f.Fd()), Attach: h.attach})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if len(r.Programs) > 0 {
 			out[h.attach.String()] = len(r.Programs)

@@ -84,10 +84,10 @@ func (s *store) reconcile(m contract.PortMap, t *target, hooks []hook, u *undo) 
 	stale := slices.DeleteFunc(before, func(name string) bool {
 		return name == mapPin || slices.ContainsFunc(hooks, func(h hook) bool { return h.name == name })
 	})
-	if err := removePins(s.dir(m.Service), stale); err != nil {
-		return "", err
-	}
-	if len(stale) > 0 {
+	for _, name := range stale {
+		if err := s.drop(m.Service, name); err != nil {
+			return "", err
+		}
 		did = stronger(did, DidUpdate)
 	}
 	return did, nil
@@ -112,7 +112,7 @@ func (s *store) reconcileMap(m contract.PortMap, u *undo) (bool, error) {
 		if held != nil {
 			return s.writeMap(*held)
 		}
-		return os.Remove(filepath.Join(s.dir(m.Service), mapPin))
+		return s.drop(m.Service, mapPin)
 	})
 	return true, s.writeMap(m)
 }
@@ -129,7 +129,11 @@ func (s *store) reconcileHook(service string, t *target, h *hook, u *undo) (stri
 	defer func() { _ = l.Close() }() // the pin keeps it
 	// A link whose cgroup is gone says 0, some time after the end.
 	if at.CgroupId != t.idOf(h) {
-		return DidAttach, s.attach(service, t, h, u)
+		err := s.attach(service, t, h, u)
+		if err == nil {
+			_ = l.Detach() // of a cgroup without processes, see conflicts
+		}
+		return DidAttach, err
 	}
 	old, same, err := sameProgram(id, h.prog)
 	if err != nil || same {
@@ -155,7 +159,7 @@ func (s *store) update(service string, h *hook, prog *ebpf.Program) error {
 
 // attach makes and pins a new link.
 func (s *store) attach(service string, t *target, h *hook, u *undo) error {
-	l, err := link.AttachRawLink(link.RawLinkOptions{Target: int(t.fileOf(h).Fd()), Program: h.prog, Attach: h.attach}) //nolint:gosec // a descriptor
+	l, err := link.AttachRawLink(link.RawLinkOptions{Target: int(t.fileOf(h).Fd()), Program: h.prog, Attach: h.attach})
 	if errors.Is(err, link.ErrNotSupported) {
 		return fmt.Errorf("%w: it has no links for cgroups (in Linux since 5.7): %w; %s", ErrNoHooks, err, configCure)
 	}
@@ -163,7 +167,7 @@ func (s *store) attach(service string, t *target, h *hook, u *undo) error {
 		return fmt.Errorf("attaching to cgroup %s: %w", t.fileOf(h).Name(), err)
 	}
 	defer func() { _ = l.Close() }() // the pin keeps it
-	u.add(func() error { return os.Remove(filepath.Join(s.dir(service), h.name)) })
+	u.add(func() error { return s.drop(service, h.name) })
 	return s.place(service, h.name, l)
 }
 

@@ -108,25 +108,31 @@ func (s *store) remove(service string) (bool, error) {
 			order = append(order, name)
 		}
 	}
-	err = removePins(s.dir(service), append(order, mapPin))
-	if err == nil {
-		err = os.Remove(s.dir(service))
+	for _, name := range append(order, mapPin) {
+		if err := s.drop(service, name); err != nil {
+			return true, err
+		}
 	}
+	err = os.Remove(s.dir(service))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return true, err
 }
 
-// removePins removes what is there of the named pins.
-func removePins(dir string, names []string) error {
-	var errs []error
-	for _, name := range names {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
+// drop puts a hook out of force and removes its pin; or any other pin.
+func (s *store) drop(service, name string) error {
+	path := filepath.Join(s.dir(service), name)
+	if l, err := link.LoadPinnedLink(path, nil); err == nil {
+		// Without it (it is of Linux 5.9) the hook ends some time after the
+		// pin is gone.
+		_ = l.Detach()
+		_ = l.Close()
 	}
-	return errors.Join(errs...)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // pinner is a link or a map.
