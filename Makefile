@@ -43,14 +43,14 @@ test: ## everything: unit, golden, story, role and end-to-end tests, linters
 
 .PHONY: unit
 unit: setup ## the tests that need neither root nor an engine
-	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/portmap ./cmd/ibforge-ports ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
+	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/portmap ./builder/portmap/kolla/... ./builder/portmap/conflict/... ./cmd/ibforge-ports ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
 
 .PHONY: e2e
 e2e: build ## the end-to-end tests alone
 	@IBFORGE_TEST_REQUIRE=1 $(GO) test -tags=$(TAGS) -count=1 ./tests/e2e/...
 
 .PHONY: roles
-roles: setup ## the tests of the Ansible roles alone
+roles: build ## the tests of the Ansible roles and of Kolla's port table alone
 	@tests/tools/roles.sh
 
 .PHONY: lint
@@ -58,8 +58,9 @@ lint: ## golangci-lint, ansible-lint and yamllint
 	@tests/tools/lint.sh
 
 .PHONY: golden
-golden: setup ## rewrite the golden files from what the code does now
+golden: build ## rewrite the golden files from what the code does now
 	@UPDATE=1 $(GO) test -tags=$(TAGS) -count=1 ./builder/... ./tests/stories/... ./tests/arch/...
+	@UPDATE=1 .cache/venv/bin/pytest -q -p no:cacheprovider tests/kolla
 
 .PHONY: fmt
 fmt: setup ## format the Go code

@@ -58,7 +58,7 @@ func (g *globals) agent(contracts ...*contract.Contract) (*companionEntry, error
 	}
 	path, err := filepath.Abs(g.companion(portmapAgent))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("finding %s: %w; give IBFORGE_LIBEXEC an absolute path", portmapAgent, err)
 	}
 	sum, err := digestOf(path)
 	if err != nil {

@@ -50,14 +50,14 @@ func testOverride(t *testing.T, endpoint string, base *layer) {
 	if c := check(t, without, "health"); c.Status != verify.Fail {
 		t.Errorf("without the override health is %+v", c)
 	}
-	checkNothingLeft(t, endpoint)
+	checkNothingLeft(t, endpoint, r)
 	missing := verify.VolumeOverride{Host: dir + "/nothing", Path: "/extra"}
 	refused, err := verify.Run(t.Context(), img, a, verify.Options{Host: endpoint, Volumes: []verify.VolumeOverride{missing}})
 	must(t, err)
 	if c := check(t, refused, "container.made"); c.Status != verify.Fail || !strings.Contains(c.Detail, dir+"/nothing") {
 		t.Errorf("with a missing directory: %+v", c)
 	}
-	checkNothingLeft(t, endpoint)
+	checkNothingLeft(t, endpoint, r)
 }
 
 func testOtherImage(t *testing.T, endpoint string, base *layer) {
@@ -130,7 +130,7 @@ func testCancel(t *testing.T, endpoint string, base *layer) {
 	if !errors.Is(err, context.Canceled) || r.OK() || r.Aborted == "" {
 		t.Errorf("Run = %v, OK %t, aborted %q", err, r.OK(), r.Aborted)
 	}
-	checkNothingLeft(t, endpoint)
+	checkNothingLeft(t, endpoint, r)
 }
 
 func testKeep(t *testing.T, endpoint string, base *layer) {
@@ -153,5 +153,5 @@ func testKeep(t *testing.T, endpoint string, base *layer) {
 	for _, v := range volumes.Volumes {
 		must(t, api.VolumeRemove(t.Context(), v.Name, false))
 	}
-	checkNothingLeft(t, endpoint)
+	checkNothingLeft(t, endpoint, r)
 }

@@ -2,18 +2,15 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ibforge/ibforge/builder/contract"
+	"github.com/ibforge/ibforge/builder/portmap/conflict"
 )
 
 // portsPatience is how long a port may take to open once its unit is active.
@@ -32,8 +29,13 @@ type endpoint struct {
 func (e endpoint) String() string { return fmt.Sprintf("%d/%s", e.port, e.protocol) }
 
 func (s *session) portsListening(ctx context.Context) result {
-	if !s.eng.local() {
+	switch {
+	case s.img.Contract.Network != "host":
+		return skip("the container has a network of its own, so that nothing of it is open on the host")
+	case !s.eng.local():
 		return skip("the engine is on another host, whose processes cannot be seen from here")
+	case os.Geteuid() != 0:
+		return skip("only root sees whose sockets are open")
 	}
 	have, err := s.eng.api.ContainerInspect(ctx, s.plan.name)
 	if err != nil {
@@ -41,10 +43,7 @@ func (s *session) portsListening(ctx context.Context) result {
 	}
 	started := s.opts.Clock.Now()
 	for {
-		open, err := openPorts(strconv.Itoa(have.State.Pid))
-		if errors.Is(err, fs.ErrPermission) {
-			return skip("only root sees whose sockets are open")
-		}
+		open, err := openPorts(have.State.Pid)
 		if err != nil {
 			return fail("%v", err)
 		}
@@ -58,79 +57,30 @@ func (s *session) portsListening(ctx context.Context) result {
 	}
 }
 
-// openPorts are the ports that the container with this PID 1, as the host
-// counts, has open. The container's root could not tell: without
-// CAP_SYS_PTRACE it sees no descriptors of another user's process.
-func openPorts(pid string) (map[endpoint]bool, error) {
-	inodes, err := heldSockets(pid)
+// openPorts are the ports that processes of the container with this PID 1, as
+// the host counts, have open. They are looked at from the host: without
+// CAP_SYS_PTRACE the container's root sees no descriptors of another user.
+func openPorts(pid int) (map[endpoint]bool, error) {
+	listeners, err := conflict.ReadListeners(os.DirFS("/proc"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading who listens on this host: %w", err)
+	}
+	namespace, err := os.Readlink(pidNamespace(pid))
+	if err != nil {
+		return nil, fmt.Errorf("looking at the container's PID 1: %w", err)
 	}
 	open := map[endpoint]bool{}
-	for _, table := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		text, err := os.ReadFile(filepath.Join("/proc", pid, "net", table))
-		if errors.Is(err, fs.ErrNotExist) { // without IPv6 there is no tcp6
-			continue
+	for _, l := range listeners {
+		own, err := os.Readlink(pidNamespace(l.PID))
+		client := l.Protocol == "udp" && l.Port >= ephemeral
+		if err == nil && own == namespace && !client {
+			open[endpoint{l.Protocol, l.Port}] = true
 		}
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(open, openIn(table, string(text), inodes))
 	}
 	return open, nil
 }
 
-// heldSockets are the inodes of the sockets of all processes in the PID
-// namespace of a process. One that ends meanwhile holds none.
-func heldSockets(pid string) (map[string]bool, error) {
-	namespace, err := os.Readlink(filepath.Join("/proc", pid, "ns/pid"))
-	if err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	inodes := map[string]bool{}
-	for _, e := range entries {
-		dir := filepath.Join("/proc", e.Name())
-		if own, err := os.Readlink(filepath.Join(dir, "ns/pid")); err != nil || own != namespace {
-			continue
-		}
-		fds, err := os.ReadDir(filepath.Join(dir, "fd"))
-		if errors.Is(err, fs.ErrPermission) {
-			return nil, err
-		}
-		for _, fd := range fds {
-			target, _ := os.Readlink(filepath.Join(dir, "fd", fd.Name())) // closed meanwhile
-			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
-				inodes[strings.TrimSuffix(inode, "]")] = true
-			}
-		}
-	}
-	return inodes, nil
-}
-
-// openIn reads a table of /proc/net (proc_net_tcp(5)): field 2 is the local
-// address and port, field 4 the state, field 10 the inode.
-func openIn(table, text string, inodes map[string]bool) map[endpoint]bool {
-	protocol := strings.TrimSuffix(table, "6")
-	state := map[string]string{"tcp": "0A", "udp": "07"}[protocol] // TCP_LISTEN, TCP_CLOSE
-	out := map[endpoint]bool{}
-	for line := range strings.SplitSeq(text, "\n") {
-		f := strings.Fields(line)
-		if len(f) < 10 || f[3] != state || !inodes[f[9]] {
-			continue
-		}
-		_, hex, _ := strings.Cut(f[1], ":")
-		port, err := strconv.ParseUint(hex, 16, 16)
-		if err != nil || protocol == "udp" && port >= ephemeral {
-			continue
-		}
-		out[endpoint{protocol, int(port)}] = true
-	}
-	return out
-}
+func pidNamespace(pid int) string { return fmt.Sprintf("/proc/%d/ns/pid", pid) }
 
 // comparePorts wants every port of the contract open at its number on the
 // host, and no other.

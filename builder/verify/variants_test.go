@@ -11,7 +11,7 @@ import (
 // probe is a contract of a small service with one of everything.
 func probe() contract.Contract {
 	return contract.Contract{
-		Version: contract.Version, Image: "probe", Init: "systemd", Network: "host", ReadOnly: true,
+		Version: contract.Version, Image: "probe", Init: "systemd", Network: "host", ReadOnly: true, CgroupVersions: []int{1, 2},
 		Volumes: []contract.Volume{
 			{Name: "config", Path: "/etc/probe", Host: "/etc/ibforge/probe", ReadOnly: true},
 			{Name: "data", Path: "/var/lib/probe"},
@@ -57,9 +57,18 @@ type variant struct {
 // afterBoot are skipped when systemd does not come up.
 func noBoot() map[string]verify.Status {
 	m := map[string]verify.Status{"systemd.running": verify.Fail}
-	for _, id := range []string{"pid1.capabilities", "pid1.seccomp", "health", "units.active", "files.mounts", "files.changed", "stop"} {
+	for _, id := range []string{"pid1.capabilities", "pid1.seccomp", "health", "units.active", "ports.listening", "files.mounts", "files.changed", "stop"} {
 		m[id] = verify.Skip
 	}
+	return m
+}
+
+func noCgroup() map[string]verify.Status {
+	m := noBoot()
+	for _, id := range []string{"ports.hooked", "container.made", "image.leftovers", "container.settings", "systemd.running"} {
+		m[id] = verify.Skip
+	}
+	m["host.cgroup"] = verify.Fail
 	return m
 }
 
@@ -83,6 +92,13 @@ func variants() []variant {
 			// The reason itself is in the journal, which the unit may outrun: its
 			// process is gone before systemd-journald looks.
 			want: noBoot(), says: map[string]string{"systemd.running": "extra.service"}},
+		{name: "invalid-port-closed", contract: func(c *contract.Contract) {
+			c.Ports = []contract.Port{{Name: "web", Protocol: "tcp", Address: "any", Listens: 42443, Host: 42443, Via: contract.ViaNone}}
+		}, want: one("ports.listening"), says: map[string]string{"ports.listening": `port "web": nothing of the container listens on 42443/tcp`}},
+		{name: "invalid-port-undeclared", files: unit("[Service]\nExecStart=/usr/bin/systemd-socket-activate -l 42444 /bin/cat\n"),
+			want: one("ports.listening"), says: map[string]string{"ports.listening": "not in the contract: 42444/tcp"}},
+		{name: "invalid-cgroup-version", contract: func(c *contract.Contract) { c.CgroupVersions = []int{3} },
+			want: noCgroup(), says: map[string]string{"host.cgroup": "the image's systemd boots on [3]"}},
 		{name: "invalid-logind-on-read-only-root", files: map[string]string{"etc/systemd/system/.wh.systemd-logind.service": ""},
 			want: noBoot(), says: map[string]string{"systemd.running": "systemd-logind.service"}},
 		{name: "invalid-boot-hangs", files: unit("[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n"),

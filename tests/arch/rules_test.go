@@ -15,16 +15,20 @@ const module = "github.com/ibforge/ibforge/"
 // them, but for _test.go files that want a simulated fabric or an engine.
 func below() map[string][]string {
 	return map[string][]string{
-		"builder/contract":       {},
-		"builder/spec":           {"builder/contract", "builder/portmap"},
-		"builder/plan":           {"builder/spec", "builder/contract"},
-		"builder/portmap":        {"builder/contract"},
-		"builder/portmap/socket": {"builder/portmap", "builder/contract"},
-		"builder/engine":         {"builder/plan", "builder/contract"},
-		"builder/engine/buildah": {"builder/engine", "builder/plan", "builder/contract"},
-		"builder/verify":         {"builder/contract", "builder/portmap", "builder/portmap/socket"},
-		"builder/deploy":         {"builder/contract"},
-		"builder/cli":            {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/socket", "builder/verify", "builder/deploy"},
+		"builder/contract":         {},
+		"builder/spec":             {"builder/contract", "builder/portmap"},
+		"builder/plan":             {"builder/spec", "builder/contract"},
+		"builder/portmap":          {"builder/contract"},
+		"builder/portmap/socket":   {"builder/portmap", "builder/contract"},
+		"builder/portmap/kolla":    {},
+		"builder/portmap/conflict": {"builder/portmap", "builder/portmap/kolla", "builder/contract"},
+		"builder/engine":           {"builder/plan", "builder/contract"},
+		"builder/engine/buildah":   {"builder/engine", "builder/plan", "builder/contract"},
+		"builder/verify":           {"builder/contract", "builder/portmap", "builder/portmap/socket"},
+		"builder/deploy":           {"builder/contract"},
+		"builder/cli":              {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/kolla", "builder/portmap/conflict", "builder/verify", "builder/deploy", "configs"},
+		// What is known of the clouds beside which ibforge deploys.
+		"configs": {},
 		// What the image and the target host need is built without cgo and small.
 		"cmd/ibforge-ports":   {"builder/portmap", "builder/contract"},
 		"cmd/ibforge-portmap": {"builder/portmap", "builder/portmap/socket", "builder/contract"},

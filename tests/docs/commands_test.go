@@ -139,7 +139,7 @@ func TestCommandLines(t *testing.T) {
 			}
 		})
 	}
-	for _, verb := range []string{"validate", "plan", "build", "verify", "inspect", "push", "deploy"} {
+	for _, verb := range []string{"validate", "plan", "build", "verify", "inspect", "push", "deploy", "portmap"} {
 		if !found[verb] {
 			t.Errorf("no document has an example of ibforge %s", verb)
 		}
@@ -150,7 +150,7 @@ func TestCommandLines(t *testing.T) {
 func TestFlagsInProse(t *testing.T) {
 	w := world{t.TempDir(), engine.NewRecorder()}
 	var help strings.Builder
-	for _, verb := range []string{"validate", "plan", "build", "verify", "inspect", "push", "deploy", "version"} {
+	for _, verb := range []string{"validate", "plan", "build", "verify", "inspect", "push", "deploy", "portmap", "version"} {
 		code, text, stderr := w.run(t.Context(), verb, "--help")
 		if code != cli.ExitOK {
 			t.Fatal(stderr)

@@ -32,5 +32,5 @@ func explainRights(err error) error {
 	if !errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrNoRights) {
 		return err
 	}
-	return fmt.Errorf("%w: %w; cure: run as root of the host, with CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN, and outside of containers", ErrNoRights, err)
+	return fmt.Errorf("%w: %w; cure: run as root of the host, with CAP_SYS_ADMIN and CAP_NET_ADMIN, and outside of containers", ErrNoRights, err)
 }

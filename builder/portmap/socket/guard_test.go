@@ -38,6 +38,7 @@ func TestGuardLoopback(t *testing.T) {
 	for _, c := range []struct{ network, bind string }{{"tcp", "127.0.0.1"}, {"tcp", "::1"}, {"mptcp", "127.0.0.1"}, {"mptcp", "::1"}} {
 		t.Run(c.network+" "+c.bind, func(t *testing.T) {
 			b := newBench(t)
+			b.needNetwork(c.network)
 			listens, host := b.freePort(), b.freePort()
 			b.attach(b.portMap(guardedOn("loopback", socketPort("tcp", listens, host))))
 			svc, below, out := b.inside(), b.inside("sub", "deep"), b.outside()
@@ -134,6 +135,26 @@ func TestGuardAny(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Neither the cgroup above the service's nor one beside it is the service's.
+func TestGuardDeep(t *testing.T) {
+	b := newBench(t)
+	listens, host := b.freePort(), b.freePort()
+	m := b.portMap(guardedOn("loopback", socketPort("tcp", listens, host)))
+	m.Cgroup += "/slice/svc"
+	b.attach(m)
+	svc, below := b.inside("slice", "svc"), b.inside("slice", "svc", "below")
+	l := svc.listening("tcp4", at("127.0.0.1", listens))
+	for _, a := range []*actor{svc, below} {
+		a.connected("tcp4", at("127.0.0.1", host))
+		svc.accept(l)
+	}
+	for _, a := range []*actor{b.inside(), b.inside("slice"), b.inside("slice", "svc2"), b.outside()} {
+		if err := a.tryConnect("tcp4", at("127.0.0.1", host)); !errors.Is(err, unix.EPERM) {
+			t.Errorf("got %v, want EPERM", err)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -176,6 +177,16 @@ func (b *bench) attach(m contract.PortMap) Result {
 	return r
 }
 
+// needNetwork skips the test where the kernel has no such sockets.
+func (b *bench) needNetwork(network string) {
+	b.Helper()
+	fd, err := newSocket(network + "4")
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOPROTOOPT) {
+		b.Skip("this kernel has no " + network)
+	}
+	_ = unix.Close(fd)
+}
+
 // inside starts a process in the service's cgroup, or one below it.
 func (b *bench) inside(below ...string) *actor {
 	b.Helper()
@@ -237,6 +248,7 @@ func startActor(tb testing.TB, attr *syscall.SysProcAttr) *actor {
 
 // serve does calls until the caller is gone.
 func serve(in io.Reader, out io.Writer) {
+	runtime.LockOSThread() // capabilities are a thread's
 	o, dec, enc := newOperator(), json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var q call

@@ -61,12 +61,10 @@ func TestMoveTCP(t *testing.T) {
 
 func testMoveTCP(t *testing.T, network string, f family) {
 	b := newBench(t)
+	b.needNetwork(network)
 	listens, host := b.freePort(), b.freePort()
 	b.attach(b.portMap(socketPort("tcp", listens, host)))
 	svc, out := b.inside(), b.outside()
-	if fd := svc.call(call{Op: "socket", Text: network + f.suffix}); fd.Errno == unix.EPROTONOSUPPORT || fd.Errno == unix.ENOPROTOOPT {
-		t.Skip("this kernel has no " + network)
-	}
 
 	other := out.listening(network+f.suffix, at(f.bind, listens), f.options...)
 	l := svc.listening(network+f.suffix, at(f.bind, listens), f.options...)

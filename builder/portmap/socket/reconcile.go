@@ -12,6 +12,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/ibforge/ibforge/builder/contract"
 )
@@ -61,6 +62,7 @@ func (s *store) reconcile(m contract.PortMap, t *target, hooks []hook, u *undo) 
 		return "", err
 	}
 	if before == nil {
+		// An empty one is left by who was killed.
 		if err := os.Mkdir(s.dir(m.Service), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("%w: %w", ErrPinRoot, err)
 		}
@@ -162,6 +164,10 @@ func (s *store) attach(service string, t *target, h *hook, u *undo) error {
 	l, err := link.AttachRawLink(link.RawLinkOptions{Target: int(t.fileOf(h).Fd()), Program: h.prog, Attach: h.attach})
 	if errors.Is(err, link.ErrNotSupported) {
 		return fmt.Errorf("%w: it has no links for cgroups (in Linux since 5.7): %w; %s", ErrNoHooks, err, configCure)
+	}
+	if errors.Is(err, unix.EPERM) {
+		// The program was loaded, which takes the same rights.
+		return fmt.Errorf("%w: another program has the hook to itself on %s, or above it; cure: find it with bpftool cgroup tree, and have it share the hook (BPF_F_ALLOW_MULTI)", ErrNoCgroup, t.fileOf(h).Name())
 	}
 	if err != nil {
 		return fmt.Errorf("attaching to cgroup %s: %w", t.fileOf(h).Name(), err)

@@ -7,8 +7,15 @@
 // The programs hold the port map as constants and share no state, so that each
 // sees one whole map at any time, and an unchanged connect(2) costs a few
 // compares. Their links are pinned in a BPF file system, where they outlive who
-// attached them; nothing runs in between. What the kernel checks, helpers and
-// hooks alike, is in Linux since 5.8 (f318903c0bf4, 1b66d253610c).
+// attached them; nothing runs in between. The youngest hooks that they need,
+// those of getsockname(2), are in Linux since 5.8 (1b66d253610c).
+//
+// What it does not do: /proc/net and ss(8) show the host's numbers everywhere.
+// From inside, loopback with a number of the map is always the service itself,
+// whoever else may have that number on the host. A guard keeps processes of this
+// host out, not other hosts; and a guarded port that the service binds on any
+// address is refused to others of this host on every destination, remote ones
+// too (see guard).
 package socket
 
 import (

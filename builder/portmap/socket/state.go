@@ -43,22 +43,36 @@ func List(o Options) ([]State, error) {
 	}
 	var out []State
 	for _, name := range services {
-		state := State{Service: name, Faults: []string{}}
-		if state.Map, err = s.readMap(name); err != nil {
-			state.Faults = append(state.Faults, err.Error())
-		} else if state.Map == nil {
-			state.Faults = append(state.Faults, "its port map is missing; cure: attach it again")
-		} else {
-			state.Running = populated(filepath.Join(root, state.Map.Cgroup))
-			faults, err := s.compare(*state.Map, root)
-			if err != nil {
-				return nil, fmt.Errorf("looking at %s: %w", name, explainRights(err))
-			}
-			state.Faults = append(state.Faults, faults...)
+		state, err := s.state(name, root)
+		if err != nil {
+			return nil, fmt.Errorf("looking at %s: %w", name, explainRights(err))
 		}
 		out = append(out, state)
 	}
 	return out, nil
+}
+
+// state looks at one service. What is broken is a fault of it; only a lack of
+// rights is an error, because then nothing can be told of any.
+func (s *store) state(service, root string) (State, error) {
+	state := State{Service: service, Faults: []string{}}
+	var err error
+	if state.Map, err = s.readMap(service); err == nil && state.Map == nil {
+		err = errors.New("its port map is missing; cure: attach it again")
+	}
+	if err == nil {
+		state.Running = populated(filepath.Join(root, state.Map.Cgroup))
+		var faults []string
+		faults, err = s.compare(*state.Map, root)
+		state.Faults = append(state.Faults, faults...)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return State{}, err
+	}
+	if err != nil {
+		state.Faults = append(state.Faults, err.Error())
+	}
+	return state, nil
 }
 
 // Check tells whether exactly the hooks of this map are in force, by an error
