@@ -1,0 +1,4 @@
+#!/bin/sh
+# Stand-in for UFM: the installer has a script of this name; this one does nothing.
+echo "ufm_backup.sh: the stand-in does not imitate this" >&2
+exit 1
