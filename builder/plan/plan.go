@@ -17,7 +17,7 @@ import (
 
 // Format is part of every key. It is raised when the way in which the engine
 // carries a step out changes, so that layers made the old way are made anew.
-const Format = 1
+const Format = 2
 
 // Repository is the name below which images are kept. "localhost" is what
 // podman puts before a name without a registry; with it written out, docker

@@ -24,7 +24,7 @@ func below() map[string][]string {
 		"builder/portmap/conflict": {"builder/portmap", "builder/portmap/kolla", "builder/contract"},
 		"builder/engine":           {"builder/plan", "builder/contract"},
 		"builder/engine/buildah":   {"builder/engine", "builder/plan", "builder/contract"},
-		"builder/verify":           {"builder/contract", "builder/portmap", "builder/portmap/socket"},
+		"builder/verify":           {"builder/contract", "builder/portmap", "builder/portmap/conflict", "builder/portmap/socket"},
 		"builder/deploy":           {"builder/contract"},
 		"builder/cli":              {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/kolla", "builder/portmap/conflict", "builder/verify", "builder/deploy", "configs"},
 		// What is known of the clouds beside which ibforge deploys.

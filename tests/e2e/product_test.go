@@ -88,9 +88,6 @@ EOF
 // the flag with the payload's sum.
 func product(t *testing.T) (dir, sum string) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(root, "bin/ibforge-ports")); err != nil {
-		t.Fatalf("%v: \"make build\" makes it", err)
-	}
 	dir = t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "images/systemd-base"), os.DirFS(filepath.Join(root, "images/systemd-base"))); err != nil {
 		t.Fatal(err)
@@ -128,11 +125,7 @@ func TestProduct(t *testing.T) {
 	store := sharedStore(t)
 	docker := labtest.Engine(t, lab.EngineOptions{})
 	dir, sum := product(t)
-	libexec, err := filepath.Abs(filepath.Join(root, "bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("IBFORGE_LIBEXEC", libexec)
+	companions(t)
 	ok(t, "-C", dir, "--store", store, "build", "--var", sum, "product")
 
 	t.Run("layers", func(t *testing.T) {

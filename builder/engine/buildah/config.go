@@ -22,6 +22,11 @@ func (w *working) config(op plan.Config) {
 	for _, k := range slices.Sorted(maps.Keys(op.Env)) {
 		b.SetEnv(k, op.Env[k])
 	}
+	// An image made elsewhere may start as another user, elsewhere, and with an
+	// entrypoint that would get the command as its arguments.
+	b.SetEntrypoint(nil)
+	b.SetUser("")
+	b.SetWorkDir("")
 	b.SetCmd(op.Cmd)
 	b.SetStopSignal(op.StopSignal)
 	b.SetHostname("")

@@ -51,40 +51,47 @@ func TestAgentKilled(t *testing.T) {
 	}
 }
 
-// Of many at once, each finds the work done or does it, and none does half.
+// Of many at once, in one process and in several, one does the work and the
+// others find it done.
 func TestAtOnce(t *testing.T) {
 	b := newBench(t)
 	m := b.portMap(socketPort("tcp", 443, 18443), guardedOn("any", socketPort("udp", 443, 18443)))
-	var wg sync.WaitGroup
-	did := make(chan string, 12)
-	for i := range 8 {
-		wg.Go(func() {
-			r, err := Attach(m, b.o)
-			if err != nil {
-				t.Error(err)
-			}
-			did <- r.Did
-		})
-		if i%2 == 0 {
-			a := startActor(t, nil)
+	others := []*actor{startActor(t, nil), startActor(t, nil), startActor(t, nil), startActor(t, nil)}
+	const own, rounds = 8, 20
+	for range rounds {
+		var wg sync.WaitGroup
+		did := make(chan string, own+len(others))
+		for range own {
+			wg.Go(func() {
+				r, err := Attach(m, b.o)
+				if err != nil {
+					t.Error(err)
+				}
+				did <- r.Did
+			})
+		}
+		for _, a := range others {
 			wg.Go(func() { did <- a.call(call{Op: "attach", Map: &m, Opts: b.o}).Text })
 		}
-	}
-	wg.Wait()
-	close(did)
-	count := map[string]int{}
-	for d := range did {
-		count[d]++
-	}
-	if want := map[string]int{DidAttach: 1, DidNothing: 11}; !maps.Equal(count, want) {
-		t.Errorf("got %v, want %v", count, want)
-	}
-	for hook, n := range programs(t, b.dir()) {
-		if n != 1 {
-			t.Errorf("%s is attached %d times", hook, n)
+		wg.Wait()
+		close(did)
+		count := map[string]int{}
+		for d := range did {
+			count[d]++
+		}
+		if want := map[string]int{DidAttach: 1, DidNothing: own + len(others) - 1}; !maps.Equal(count, want) {
+			t.Errorf("got %v, want %v", count, want)
+		}
+		for hook, n := range programs(t, b.dir()) {
+			if n != 1 {
+				t.Errorf("%s is attached %d times", hook, n)
+			}
+		}
+		b.check(m)
+		if err := Detach(m.Service, b.o); err != nil {
+			t.Fatal(err)
 		}
 	}
-	b.check(m)
 }
 
 // block puts something that is no link into the place of a pin.

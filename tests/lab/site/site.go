@@ -6,11 +6,8 @@ package site
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/ibforge/ibforge/tests/lab"
 )
@@ -57,16 +54,9 @@ func (s Site) Variables() map[string]any {
 	}
 }
 
-// WriteInventory writes an inventory with these variables.
+// WriteInventory writes an inventory with OpenSM on this machine.
 func (s Site) WriteInventory(name string, vars map[string]any) error {
-	raw, err := yaml.Marshal(map[string]any{"ib_opensm": map[string]any{
-		"hosts": map[string]any{"localhost": nil},
-		"vars":  vars,
-	}})
-	if err != nil {
-		return fmt.Errorf("writing %s as YAML: %w", name, err)
-	}
-	return os.WriteFile(name, raw, 0o600)
+	return s.WriteGroups(name, vars, "ib_opensm")
 }
 
 // Member is a partition's member in the role's words.
