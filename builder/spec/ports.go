@@ -35,6 +35,7 @@ func (d *imageDecoder) ports(bodies []portBody) []Port {
 		if p.Listens > 0 {
 			bound.add(fmt.Sprintf("%d/%s", p.Listens, p.Protocol), b.Listens.Expr.Range())
 		}
+		d.guard(b, &p)
 		d.portUnit(b, &p)
 		d.rewrites(b, &p)
 		out = append(out, p)
@@ -70,6 +71,16 @@ func (d *imageDecoder) portNumbers(b *portBody, p *Port, taken *uniqueNames) {
 		return
 	}
 	taken.add(fmt.Sprintf("%d/%s", host, p.Protocol), at)
+}
+
+// guard refuses a guard of a port that others may connect to from elsewhere:
+// it would keep processes of this host from that number on every other host,
+// and let the others in.
+func (d *imageDecoder) guard(b *portBody, p *Port) {
+	if p.Guarded && p.Address != "loopback" {
+		rng := b.Guarded.Expr.Range()
+		d.errorAt(&rng, "Guarded port is not on loopback", "Only connections from this host can be told apart by process, so only a port on the loopback interface can be guarded. Give address = \"loopback\" if the service binds it there, or remove \"guarded\".")
+	}
 }
 
 // portUnit decodes the unit that listens, before whose starts the port is moved.

@@ -54,6 +54,7 @@ image "product" {
       host    = 18443
       via     = "socket"
       unit    = "fixed.service"
+      address = "loopback"
       guarded = true
     }
   }
@@ -78,7 +79,7 @@ WantedBy=multi-user.target
 EOF
 cat >/etc/systemd/system/fixed.service <<'EOF'
 [Service]
-ExecStart=/opt/product/program -l 10443 /bin/cat
+ExecStart=/opt/product/program -l 127.0.0.1:10443 /bin/cat
 [Install]
 WantedBy=multi-user.target
 EOF

@@ -170,8 +170,7 @@ func TestGuardNetns(t *testing.T) {
 	}
 }
 
-// A connected or fresh socket that a process of the service made does not carry
-// its right along, and the guard goes with the service.
+// The guard comes and goes with the map.
 func TestGuardGoes(t *testing.T) {
 	b := newBench(t)
 	listens, host := b.freePort(), b.freePort()

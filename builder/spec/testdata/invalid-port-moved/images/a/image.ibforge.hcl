@@ -78,5 +78,10 @@ image "a" {
       guarded = true
       address = "localhost"
     }
+    port "guarded-for-all" {
+      listens = 91
+      unit    = "apache2.service"
+      guarded = true
+    }
   }
 }
