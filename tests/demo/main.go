@@ -1,6 +1,8 @@
 // Command demo runs the whole path on one machine: it builds the images, boots
 // and verifies them in a container engine of its own, deploys OpenSM with the
 // Ansible role, and shows that it is master of a simulated InfiniBand fabric.
+// Then UFM and NEO, or rather their stand-ins, take its place, beside a web
+// server on ports 80 and 443.
 //
 // It does what a user would: it calls bin/ibforge, and prints each call. `make
 // demo` runs it. With -keep all of it stays up until Ctrl-C.
@@ -57,7 +59,10 @@ type demo struct {
 	store, dir string
 	engine     *lab.Engine
 	fabric     *lab.Fabric
-	times      []stageTime
+	apache     *lab.Apache
+	// hooked says that the roles may have put files and hooks on this machine.
+	hooked bool
+	times  []stageTime
 }
 
 type stageTime struct {
@@ -81,6 +86,10 @@ func (d *demo) play(ctx context.Context) error {
 		{"deploy OpenSM with Ansible", d.deploy},
 		{"deploy once more: nothing may change", d.deployAgain},
 		{"look at the fabric", d.show},
+		{"build UFM and NEO from the stand-ins of their installers", d.buildProducts},
+		{"take Horizon's place", d.horizon},
+		{"deploy UFM and NEO beside it", d.deployProducts},
+		{"look who has which port", d.showPorts},
 	} {
 		if err := d.stage(ctx, s.name, s.do); err != nil {
 			return err
@@ -124,9 +133,12 @@ func (d *demo) start(ctx context.Context) error {
 }
 
 func (d *demo) tearDown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	var errs []error
+	errs := []error{d.removeProducts(ctx)}
+	if d.apache != nil {
+		errs = append(errs, d.apache.Stop(ctx))
+	}
 	if d.engine != nil {
 		errs = append(errs, d.engine.Stop(ctx))
 	}
@@ -143,8 +155,8 @@ func (d *demo) lookAround() {
 	fmt.Printf(`
 It all runs. From another terminal:
   docker -H %[1]s ps
-  docker -H %[1]s exec -it ib_opensm systemctl status
-  docker -H %[1]s exec ib_opensm tail -f /var/log/opensm/*/opensm.log
+  docker -H %[1]s exec -it ib_ufm systemctl status
+  bin/ibforge-portmap show
   cd %[2]s && %[3]s ibnetdiscover
 Ctrl-C here stops and removes all of it.
 `, d.engine.Host(), filepath.Join(d.dir, "fabric"), joinEnv(d.fabric.Environ("Hca4")))

@@ -51,7 +51,7 @@ func (d *demo) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (d *demo) build(ctx context.Context) error { return d.ibforge(ctx, "build") }
+func (d *demo) build(ctx context.Context) error { return d.ibforge(ctx, "build", "opensm") }
 
 func (d *demo) verify(ctx context.Context) error {
 	conf := filepath.Join(d.dir, "opensm")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -94,7 +95,7 @@ func newProducts(t *testing.T) products {
 	// A failure in the middle must not leave hooks on the machine.
 	t.Cleanup(func() {
 		for _, name := range []string{"ib_ufm", "ib_neo"} {
-			agent := exec.CommandContext(context.Background(), filepath.Join(checkout, "bin/ibforge-portmap"), "detach", name) //nolint:usetesting // the test's own context has ended
+			agent := exec.CommandContext(context.Background(), filepath.Join(checkout, "bin/ibforge-portmap"), "detach", "-force", name) //nolint:usetesting // the test's own context has ended
 			if out, err := agent.CombinedOutput(); err != nil {
 				t.Errorf("detaching %s: %v: %s", name, err, out)
 			}
@@ -129,4 +130,66 @@ func (f products) changed(t *testing.T, args ...string) int {
 		t.Fatal(r)
 	}
 	return recap.Hosts["localhost"].Changed
+}
+
+// Both images keep their contracts on a boot with the stand-ins, and no layer
+// has a licence, a private key or anything of the payload.
+func TestVerifyProducts(t *testing.T) {
+	f := newProducts(t)
+	volumes := f.productVolumes(t)
+	for _, name := range []string{"ufm", "neo"} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"--store", f.store, "--json", "verify", name, "--host", f.Engine.Host()}
+			for _, v := range volumes[name] {
+				args = append(args, "--volume", v)
+			}
+			r := run(t, nil, args...)
+			var report struct {
+				Checks []struct{ ID, Status, Detail string }
+			}
+			if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+				t.Fatalf("%v: %v", err, r)
+			}
+			for _, c := range report.Checks {
+				if c.Status != "pass" && c.ID != "host.devices" { // no hardware here
+					t.Errorf("%s: %s: %s", c.ID, c.Status, c.Detail)
+				}
+			}
+			if len(report.Checks) != 17 {
+				t.Errorf("%d checks, want 17", len(report.Checks))
+			}
+			for path := range layerFiles(t, f.store, name) {
+				payload := strings.HasPrefix(path, "neo/") || strings.HasPrefix(path, "ufm-installer/")
+				if payload || strings.HasSuffix(path, ".lic") || strings.HasSuffix(path, ".key") {
+					t.Errorf("a layer has /%s", path)
+				}
+			}
+		})
+	}
+}
+
+// productVolumes are what an operator mounts for verify, by image.
+func (f products) productVolumes(t *testing.T) map[string][]string {
+	t.Helper()
+	vars, err := f.ProductVariables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes := map[string][]string{}
+	for _, name := range []string{"ufm", "neo"} {
+		conf := filepath.Join(f.Dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Join(conf, "licenses"), 0o700),
+			os.WriteFile(filepath.Join(conf, "admin_password"), []byte(site.AdminPassword+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		volumes[name] = []string{conf + ":/etc/ibforge/" + name + ":ro"}
+	}
+	licences := filepath.Join(f.Dir, "ufm/licenses")
+	if err := errors.Join(os.WriteFile(filepath.Join(licences, "standin.lic"), []byte("stand-in\n"), 0o600),
+		os.WriteFile(filepath.Join(f.Dir, "ufm/gv.cfg"), []byte("[*]\nfabric_interface = lo\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	volumes["ufm"] = append(volumes["ufm"], licences+":/opt/ufm/files/licenses:ro")
+	volumes["ufm"] = append(volumes["ufm"], vars["ib_ufm_extra_volumes"].([]string)...) //nolint:forcetypeassert // package site writes it so
+	return volumes
 }

@@ -42,6 +42,8 @@ type EngineOptions struct {
 // containerd with any other on the machine.
 type Engine struct {
 	dir, id string
+	argv    command
+	v2      bool
 	client  *client.Client
 	proc    *process
 	parents *cgroupParents
@@ -86,6 +88,7 @@ func StartEngine(ctx context.Context, opts EngineOptions) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.argv, e.v2 = cmd, opts.CgroupV2
 	e.client, err = client.NewClientWithOpts(client.WithHost(e.Host()), client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("lab: client of the container engine: %w", err)
@@ -101,6 +104,26 @@ func StartEngine(ctx context.Context, opts EngineOptions) (*Engine, error) {
 	e.parents.watch(e.client)
 	e.life.bind(ctx, e.Stop)
 	return e, nil
+}
+
+// Restart ends dockerd in an orderly way, which stops its containers, and starts
+// it again on the same data, which starts those that have a restart policy. It
+// is not for use beside Stop.
+func (e *Engine) Restart(ctx context.Context) error {
+	e.parents.stop()
+	if err := e.proc.stop(ctx); err != nil {
+		return err
+	}
+	proc, err := startProcess("dockerd", e.argv)
+	if err != nil {
+		return err
+	}
+	e.proc = proc
+	if err := e.await(ctx, e.v2); err != nil {
+		return err
+	}
+	e.parents.watch(e.client)
+	return nil
 }
 
 // command is dockerd with everything of its own, in a mount namespace.

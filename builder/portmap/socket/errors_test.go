@@ -268,6 +268,23 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// A guard of one service must not shut another one out, least of all that of a
+// service which is long gone.
+func TestGuardConflict(t *testing.T) {
+	b := newBench(t)
+	b.attach(b.portMap(guardedOn("loopback", socketPort("tcp", 8000, 18000))))
+	other := b.portMap(socketPort("tcp", 5000, 18000))
+	other.Service, other.Cgroup = "other", b.cgroup+"-other"
+	t.Cleanup(func() { removeTree(b.o.CgroupRoot + other.Cgroup) })
+	_, err := Attach(other, b.o)
+	if !errors.Is(err, ErrMap) || !strings.Contains(err.Error(), "18000/tcp on the host") || !strings.Contains(err.Error(), "detach svc") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(b.o.CgroupRoot + other.Cgroup); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the refused one has a cgroup: %v", err)
+	}
+}
+
 func TestCgroup2Trees(t *testing.T) {
 	const table = `24 23 0:22 / /proc rw,nosuid shared:5 - proc proc rw
 30 24 0:26 /docker/abc /sys/fs/cgroup ro,nosuid master:9 - cgroup2 cgroup rw

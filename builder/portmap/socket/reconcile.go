@@ -48,6 +48,23 @@ func (s *store) conflicts(m contract.PortMap, root string) error {
 		if within(held.Cgroup, m.Cgroup) || within(m.Cgroup, held.Cgroup) {
 			return fmt.Errorf("%w: %s and, in force already, %s of service %s are not apart; cure: a cgroup of its own for each, or detach %s", ErrNoCgroup, m.Cgroup, held.Cgroup, held.Service, held.Service)
 		}
+		if err := guardConflict(m, *held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guardConflict tells of a port of the host that both maps have, one of them
+// guarded: the service could not connect to itself.
+func guardConflict(m, held contract.PortMap) error {
+	for _, p := range m.Ports {
+		for _, other := range held.Ports {
+			if p.Host == other.Host && p.Protocol == other.Protocol && (p.Guarded || other.Guarded) {
+				return fmt.Errorf("%w: port %s of %s and, in force already, port %s of %s both are %d/%s on the host, and the one that is guarded shuts the other out; cure: another number, or \"ibforge-portmap detach %s\" if that service is gone",
+					ErrMap, p.Name, m.Service, other.Name, held.Service, p.Host, p.Protocol, held.Service)
+			}
+		}
 	}
 	return nil
 }
