@@ -29,7 +29,7 @@ func main() {
 	port := flag.String("serve", "", "be the server of the port rows; for the benchmark itself")
 	flag.Parse()
 	if *port != "" {
-		fmt.Fprintln(os.Stderr, "bench:", serve(*port))
+		fmt.Fprintln(os.Stderr, "bench:", serve(os.Stdout, *port))
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

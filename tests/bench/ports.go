@@ -30,16 +30,16 @@ const (
 
 // serve is the server of both sides, a child of the benchmark: it answers each
 // connection with as many bytes as the client asks for, in decimal on a line.
-func serve(port string) error {
+func serve(out io.Writer, port string) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:"+port) //nolint:noctx // it lives as long as its process
 	if err != nil {
-		return err
+		return fmt.Errorf("serving: %w", err)
 	}
-	fmt.Println("listening")
+	fmt.Fprintln(out, "listening")
 	for {
 		c, err := l.Accept()
 		if err != nil {
-			return err
+			return fmt.Errorf("serving: %w", err)
 		}
 		go answer(c)
 	}
@@ -65,7 +65,7 @@ func ask(ctx context.Context, port, n int, block []byte) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		return err
+		return fmt.Errorf("asking: %w", err)
 	}
 	defer c.Close()
 	if _, err := fmt.Fprintf(c, "%d\n", n); err != nil {
@@ -85,10 +85,10 @@ func ask(ctx context.Context, port, n int, block []byte) error {
 }
 
 // server starts a child that serves on a port, within a cgroup if one is named.
-func server(ctx context.Context, cgroup string, port int) (*exec.Cmd, error) {
+func server(ctx context.Context, cgroup string, port int) error {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("the server on port %d: %w", port, err)
 	}
 	argv := []string{self, "-serve", strconv.Itoa(port)}
 	if cgroup != "" {
@@ -98,15 +98,15 @@ func server(ctx context.Context, cgroup string, port int) (*exec.Cmd, error) {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("the server on port %d: %w", port, err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return fmt.Errorf("the server on port %d: %w", port, err)
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "listening\n" {
-		return nil, fmt.Errorf("the server on port %d does not come up: %q %w", port, line, err)
+		return fmt.Errorf("the server on port %d does not come up: %q %w", port, line, err)
 	}
-	return cmd, nil
+	return nil
 }
 
 // ports compares a server whose port moves below it with one that is left
@@ -125,10 +125,10 @@ func (b *bench) ports(ctx context.Context) (err error) {
 		cancel()
 		err = errors.Join(err, socket.Detach(m.Service, socket.Options{}), removeCgroup(r.Cgroup))
 	}()
-	if _, err := server(ctx, r.Cgroup, insistedPort); err != nil {
+	if err := server(ctx, r.Cgroup, insistedPort); err != nil {
 		return err
 	}
-	if _, err := server(ctx, "", plainPort); err != nil {
+	if err := server(ctx, "", plainPort); err != nil {
 		return err
 	}
 	proxy := exec.CommandContext(ctx, "docker-proxy", "-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", strconv.Itoa(proxiedPort), "-container-ip", "127.0.0.1", "-container-port", strconv.Itoa(plainPort))
@@ -140,7 +140,7 @@ func (b *bench) ports(ctx context.Context) (err error) {
 	defer null.Close()
 	proxy.ExtraFiles = []*os.File{null}
 	if err := proxy.Start(); err != nil {
-		return err
+		return fmt.Errorf("docker-proxy: %w", err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ask(ctx, proxiedPort, 1, make([]byte, 1)) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -97,13 +97,13 @@ func (d *demo) ask(ctx context.Context, url string) (string, error) {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("asking %s: %w", url, err)
 		}
 		req.SetBasicAuth("admin", site.AdminPassword)
 		resp, err := transport.RoundTrip(req)
 		if err != nil {
 			if time.Now().After(deadline) || strings.Contains(err.Error(), "operation not permitted") {
-				return "", err
+				return "", fmt.Errorf("asking %s: %w", url, err)
 			}
 			continue
 		}

@@ -57,6 +57,7 @@ func watch(t *testing.T, mayHave func(conflict.Listener) bool) *sync.WaitGroup {
 }
 
 func strays(t *testing.T, mayHave func(conflict.Listener) bool) {
+	t.Helper()
 	listeners, err := conflict.ReadListeners(os.DirFS("/proc"))
 	if err != nil {
 		t.Error(err)
@@ -79,7 +80,7 @@ func TestBesideHorizon(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := horizon.Stop(context.Background()); err != nil { //nolint:usetesting // the test's own context has ended
+		if err := horizon.Stop(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -162,6 +163,7 @@ func TestBesideHorizon(t *testing.T) {
 // hooksGone takes the hooks away, as a reboot does, and starts the container as
 // an engine does that nobody told: nothing may listen where Horizon does.
 func (f products) hooksGone(t *testing.T, horizon *lab.Apache) {
+	t.Helper()
 	agent := filepath.Join(f.root, "bin/ibforge-portmap")
 	stop := 30
 	if err := f.Engine.Client().ContainerStop(t.Context(), "ib_ufm", container.StopOptions{Timeout: &stop}); err != nil {
@@ -191,13 +193,10 @@ func (f products) hooksGone(t *testing.T, horizon *lab.Apache) {
 // the other.
 func await(t *testing.T, url, want string) {
 	t.Helper()
-	var last string
 	waitFor(t, url, func() bool {
 		body, err := get(t.Context(), url)
-		last = fmt.Sprint(body, err)
 		return err == nil && strings.Contains(body, want)
 	})
-	_ = last
 }
 
 // get asks as the administrator, and takes any certificate.

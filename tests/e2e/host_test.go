@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -28,7 +29,7 @@ func execIn(t *testing.T, docker *lab.Engine, name string, argv ...string) strin
 	}
 	defer conn.Close()
 	var out bytes.Buffer
-	if _, err := stdcopy.StdCopy(&out, &out, conn.Reader); err != nil && err != io.EOF {
+	if _, err := stdcopy.StdCopy(&out, &out, conn.Reader); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	return out.String()

@@ -95,7 +95,7 @@ func newProducts(t *testing.T) products {
 	// A failure in the middle must not leave hooks on the machine.
 	t.Cleanup(func() {
 		for _, name := range []string{"ib_ufm", "ib_neo"} {
-			agent := exec.CommandContext(context.Background(), filepath.Join(checkout, "bin/ibforge-portmap"), "detach", "-force", name) //nolint:usetesting // the test's own context has ended
+			agent := exec.CommandContext(context.Background(), filepath.Join(checkout, "bin/ibforge-portmap"), "detach", "-force", name)
 			if out, err := agent.CombinedOutput(); err != nil {
 				t.Errorf("detaching %s: %v: %s", name, err, out)
 			}
@@ -190,6 +190,10 @@ func (f products) productVolumes(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	volumes["ufm"] = append(volumes["ufm"], licences+":/opt/ufm/files/licenses:ro")
-	volumes["ufm"] = append(volumes["ufm"], vars["ib_ufm_extra_volumes"].([]string)...) //nolint:forcetypeassert // package site writes it so
+	extra, isList := vars["ib_ufm_extra_volumes"].([]string)
+	if !isList {
+		t.Fatalf("ib_ufm_extra_volumes is %v", vars["ib_ufm_extra_volumes"])
+	}
+	volumes["ufm"] = append(volumes["ufm"], extra...)
 	return volumes
 }

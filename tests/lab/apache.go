@@ -108,7 +108,8 @@ func (a *Apache) files(dir string) error {
 		return err
 	}
 	config := fmt.Sprintf(apacheConfig, "/usr/lib/apache2/modules", dir, a.http, a.https)
-	return errors.Join(os.MkdirAll(htdocs, 0o755), os.Chmod(dir, 0o711),
+	return errors.Join(os.MkdirAll(htdocs, 0o755), os.Chmod(dir, 0o711), //nolint:gosec // G302: its workers run as another user, and must pass
+
 		os.WriteFile(filepath.Join(htdocs, "index.html"), []byte(a.page), 0o644),
 		os.WriteFile(filepath.Join(dir, "cert.pem"), cert, 0o600),
 		os.WriteFile(filepath.Join(dir, "key.pem"), key, 0o600),
@@ -119,7 +120,7 @@ func (a *Apache) files(dir string) error {
 func certificate() (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("making a key: %w", err)
 	}
 	template := x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "horizon.example"}, DNSNames: []string{"horizon.example"},
@@ -127,11 +128,11 @@ func certificate() (cert, key []byte, err error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("making a certificate: %w", err)
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("writing a key: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), nil
 }
@@ -150,12 +151,12 @@ func (a *Apache) answers(ctx context.Context, scheme string, port int) (err erro
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the page tells whose it is
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return err
+		return fmt.Errorf("lab: apache: %s: %w", req.URL, err)
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	got, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 	if err != nil {
-		return err
+		return fmt.Errorf("lab: apache: %s: %w", req.URL, err)
 	}
 	if string(got) != a.page {
 		return fmt.Errorf("lab: apache: %s answers %s %q, not Horizon's page", req.URL, resp.Status, got)

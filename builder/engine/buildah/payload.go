@@ -124,7 +124,7 @@ func unpack(raw io.Reader, dir string, p plan.Payload) error {
 	buffered := bufio.NewReader(raw)
 	head, err := buffered.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return fmt.Errorf("its first bytes: %w", err)
 	}
 	archive := io.Reader(buffered)
 	switch {
@@ -165,5 +165,5 @@ func (r contextReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return r.r.Read(p)
+	return r.r.Read(p) //nolint:wrapcheck // an io.Reader hands io.EOF on as it is
 }

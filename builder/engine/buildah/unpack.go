@@ -37,7 +37,8 @@ func (u *unpacker) all(archive io.Reader) error {
 		if err != nil {
 			return truncated(err)
 		}
-		if u.entries++; u.entries > maxEntries {
+		u.entries++
+		if u.entries > maxEntries {
 			return fmt.Errorf("it has more than %d entries", maxEntries)
 		}
 		if err := u.entry(h, t); err != nil {
@@ -85,6 +86,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	case tar.TypeReg:
 		return u.file(name, h, content)
 	case tar.TypeSymlink:
+		//nolint:gosec // G305: the path is judged here, and root does not leave its directory
 		if target := path.Join(path.Dir(name), h.Linkname); path.IsAbs(h.Linkname) || climbs(target) {
 			return fmt.Errorf("it is a symbolic link to %q, which is outside of the archive", h.Linkname)
 		}
@@ -128,7 +130,7 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader) (err erro
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if _, err := io.CopyN(f, content, h.Size); err != nil {
-		return err
+		return fmt.Errorf("its content: %w", err)
 	}
 	return f.Chmod(mode)
 }
