@@ -37,6 +37,7 @@ packages='
 	ibsim-utils        simulates-the-fabric
 	libumad2sim0       simulates-the-fabric
 	apache2-bin        stands-where-Horizon-stands
+	haproxy            runs-the-example-of-HAProxy-in-Kolla
 '
 bench_packages='
 	buildah            compared-with-ibforge-in-the-benchmarks
@@ -142,7 +143,7 @@ install_packages() {
 		say "apt: installing $package: $why"
 	done
 	# containerd comes along with docker.io.
-	newcomers=$(missing docker.io containerd docker-registry opensm)
+	newcomers=$(missing docker.io containerd docker-registry opensm haproxy)
 	scratch
 	forbid_services
 	# shellcheck disable=SC2086 # package names are words
