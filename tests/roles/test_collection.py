@@ -1,47 +1,18 @@
 """The collection as Ansible sees it: bad input, syntax, and what the artifact holds."""
 
-import os
-import pathlib
 import shutil
-import subprocess
-import sys
 import tarfile
 
 import pytest
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[1]
-BIN = pathlib.Path(sys.executable).parent
-
-
-@pytest.fixture(scope="session")
-def ansible(tmp_path_factory):
-    """Runs an Ansible command that finds the working tree as ibforge.fabric."""
-    home = tmp_path_factory.mktemp("collections")
-    namespace = home / "ansible_collections" / "ibforge"
-    namespace.mkdir(parents=True)
-    (namespace / "fabric").symlink_to(ROOT, target_is_directory=True)
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(home),
-        "ANSIBLE_INJECT_FACT_VARS": "False",
-        "ANSIBLE_NOCOLOR": "1",
-        # Leaves no .ansible directory in the tree or in the home of whoever runs this.
-        "ANSIBLE_HOME": str(home / "home"),
-    }
-
-    def run(command, *arguments, cwd=HERE):
-        return subprocess.run([BIN / command, *arguments], cwd=cwd, env=environment,
-                              text=True, capture_output=True, check=False)
-
-    return run
+from conftest import ROOT
 
 
 def test_bad_input_is_refused(ansible):
     done = ansible("ansible-playbook", "-i", "bad_input.inventory.yml", "bad_input.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     # Each case was refused, none was left out.
-    assert done.stdout.count("rescued=1") == 13, done.stdout
+    assert done.stdout.count("rescued=1") == 22, done.stdout
 
 
 @pytest.mark.parametrize("verb", ["deploy", "precheck", "reconfigure", "stop", "destroy", "check"])
@@ -52,8 +23,10 @@ def test_playbook(ansible, verb):
 
 
 @pytest.mark.parametrize("kind,name", [
-    ("role", "ib_opensm"), ("role", "ib_service"),
-    ("filter", "partition_faults"), ("filter", "opensm_option_faults"),
+    ("role", "ib_opensm"), ("role", "ib_service"), ("role", "ib_ufm"), ("role", "ib_neo"),
+    ("filter", "partition_faults"), ("filter", "opensm_option_faults"), ("filter", "ini_faults"),
+    ("filter", "port_map"), ("filter", "port_map_faults"), ("filter", "port_conflicts"),
+    ("module", "ib_listeners"),
 ])
 def test_documentation(ansible, kind, name):
     done = ansible("ansible-doc", "-t", kind, f"ibforge.fabric.{name}")
