@@ -194,7 +194,8 @@ class Cloud:
     def attempt(self):
         try:
             return self.ask()
-        except ConnectionRefusedError:  # not yet started
+        # Not yet started, or a server was taken for good until its first check.
+        except (ConnectionError, http.client.HTTPException):
             return None
 
 
