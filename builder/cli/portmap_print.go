@@ -197,7 +197,7 @@ func cure(c conflict.Conflict) string {
 	case c.Via == contract.ViaNone:
 		return fmt.Sprintf("  cure: host = %d, with via = %q or %q, in the description", c.Free, contract.ViaConfig, contract.ViaSocket)
 	}
-	return fmt.Sprintf("  cure: host = %d in the description, or ib_service_ports: {%s: %d} for the role", c.Free, c.Port, c.Free)
+	return fmt.Sprintf("  cure: host = %d in the description, or {%s: %d} in the variable of its role, such as ib_ufm_ports", c.Free, c.Port, c.Free)
 }
 
 // summary is the last line.

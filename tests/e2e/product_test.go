@@ -156,6 +156,7 @@ func TestProduct(t *testing.T) {
 		}
 	})
 	t.Run("without hooks", func(t *testing.T) { testWithoutHooks(t, docker, store) })
+	t.Run("podman", func(t *testing.T) { testPodman(t, store) })
 }
 
 // testWithoutHooks starts the product as somebody would who knows nothing of

@@ -31,6 +31,7 @@ packages='
 	mmdebstrap         bootstraps-the-base-image
 	runc               runs-build-steps
 	docker.io          boots-the-images
+	podman             boots-an-image-whose-ports-move
 	docker-registry    images-are-pushed-and-pulled
 	opensm             subnet-manager-on-the-simulated-fabric
 	infiniband-diags   asks-the-simulated-fabric
@@ -143,7 +144,7 @@ install_packages() {
 		say "apt: installing $package: $why"
 	done
 	# containerd comes along with docker.io.
-	newcomers=$(missing docker.io containerd docker-registry opensm haproxy)
+	newcomers=$(missing docker.io containerd docker-registry opensm haproxy podman)
 	scratch
 	forbid_services
 	# shellcheck disable=SC2086 # package names are words
@@ -172,6 +173,7 @@ disable_services() {
 		if [ -n "$(missing "$package")" ]; then continue; fi
 		case $package in
 		docker.io) units='docker.service docker.socket' ;;
+		podman) units='podman.service podman.socket podman-restart.service podman-auto-update.service podman-auto-update.timer' ;;
 		*) units=$package.service ;;
 		esac
 		# shellcheck disable=SC2086 # unit names are words
