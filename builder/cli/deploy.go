@@ -65,6 +65,7 @@ func (g *globals) deploy(cmd *cobra.Command, o deploy.Options, imagesFile string
 	if g.terminal(g.Stdout) && !g.json {
 		o.Width = int(g.width(g.Stdout))
 	}
+	o.Quiet = g.quiet
 	if g.verbose {
 		o.Verbosity = 1
 	}

@@ -103,6 +103,19 @@ func TestVerboseShowsTraceback(t *testing.T) {
 	}
 }
 
+func TestQuietShowsFailuresAlone(t *testing.T) {
+	for _, width := range []int{0, 200} {
+		_, all := replay(t, "testdata/events/invalid-task.jsonl", 1000, Options{})
+		_, quiet := replay(t, "testdata/events/invalid-task.jsonl", 1000, Options{Quiet: true, Width: width})
+		if strings.Contains(quiet, "PLAY") || strings.Count(quiet, "TASK") != strings.Count(quiet, "failed=") || !strings.Contains(quiet, "failed=1") {
+			t.Errorf("width %d:\n%s", width, quiet)
+		}
+		if strings.Count(all, "TASK") <= strings.Count(quiet, "TASK") {
+			t.Errorf("nothing was left out of\n%s", all)
+		}
+	}
+}
+
 // screen is what a terminal shows of a text with eraseLine in it.
 func screen(text string) string {
 	var rows []string

@@ -45,6 +45,8 @@ type Options struct {
 	// Verbosity is the number of v in -v to -vvvv; 0 to 4, more counts as 4.
 	// From 1 on, tracebacks of modules and deprecations are shown too.
 	Verbosity int
+	// Quiet shows of the progress only the tasks that failed.
+	Quiet bool
 	// AnsiblePlaybook is the program; empty means the first ansible-playbook
 	// on PATH, then ProjectDir/.cache/venv/bin/ansible-playbook.
 	AnsiblePlaybook string

@@ -27,7 +27,8 @@ type progress struct {
 	mu    sync.Mutex
 	out   io.Writer
 	color bool
-	width int // see Options.Width
+	width int  // see Options.Width
+	quiet bool // see Options.Quiet
 	task  *taskLine
 }
 
@@ -45,7 +46,9 @@ func (p *progress) startPlay(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endTask()
-	p.write(p.paint(bold, "PLAY "+clean(name)) + "\n")
+	if !p.quiet {
+		p.write(p.paint(bold, "PLAY "+clean(name)) + "\n")
+	}
 }
 
 // startTask opens the line of a task; kind is TASK or HANDLER.
@@ -104,8 +107,11 @@ func (p *progress) endTask() {
 		return
 	}
 	p.task = nil
+	if p.quiet && t.counts[isFailed]+t.counts[isUnreachable] == 0 {
+		return
+	}
 	switch {
-	case p.width > 0:
+	case p.width > 0 && !p.quiet:
 		p.write(eraseLine + t.head + p.summary(t))
 	case t.open:
 		p.write(p.summary(t))
@@ -121,6 +127,9 @@ func (p *progress) endTask() {
 // draw puts the open line on the screen, or puts it there anew.
 func (p *progress) draw() {
 	t := p.task
+	if p.quiet {
+		return
+	}
 	t.open = true
 	if p.width == 0 {
 		p.write(t.head)

@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) (recap Recap, err error) {
 }
 
 func newFollower(o Options, w *workspace) *follower {
-	p := &progress{out: o.Stdout, color: o.Color, width: max(0, o.Width)}
+	p := &progress{out: o.Stdout, color: o.Color, width: max(0, o.Width), quiet: o.Quiet}
 	if o.JSON {
 		p.out = o.Stderr
 	}
