@@ -73,6 +73,7 @@ func (b *bench) run(ctx context.Context) error {
 		do          func(context.Context) error
 	}{
 		{"ports", "ports that move", b.ports},
+		{"ports", "what it adds to a start", b.starts},
 		{"builds", "the base from nothing", b.baseFromNothing},
 		{"builds", "the same base for docker and buildah", b.naive},
 		{"builds", "opensm on a ready base", b.opensm},
