@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ibforge/ibforge/builder/contract"
+	"github.com/ibforge/ibforge/builder/portmap"
 	"github.com/ibforge/ibforge/builder/spec"
 )
 
@@ -31,12 +32,7 @@ func payloads(img *spec.Image, r spec.Run) []Payload {
 
 // ports gives the step that prepares moved and guarded ports, if there are any.
 func (b *builder) ports(img *spec.Image, c contract.Contract) []Op {
-	var units []string
-	for _, p := range c.Ports {
-		if (p.Via != contract.ViaNone || p.Guarded) && !slices.Contains(units, p.Unit) {
-			units = append(units, p.Unit)
-		}
-	}
+	units := portmap.Units(c.Ports)
 	if len(units) == 0 {
 		return nil
 	}

@@ -4,7 +4,8 @@
 // It speaks the docker API and makes one container from the contract and from
 // nothing else; the few things that a host adds (systemd's view of its cgroup,
 // volumes in place of host directories) are listed in the [Report]. Only
-// builder/cli imports it, and it knows of ibforge the contract alone.
+// builder/cli imports it, and it knows of ibforge the contract and what moves
+// its ports.
 package verify
 
 import (

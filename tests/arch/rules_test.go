@@ -17,7 +17,7 @@ func below() map[string][]string {
 	return map[string][]string{
 		"builder/contract":         {},
 		"builder/spec":             {"builder/contract", "builder/portmap"},
-		"builder/plan":             {"builder/spec", "builder/contract"},
+		"builder/plan":             {"builder/spec", "builder/portmap", "builder/contract"},
 		"builder/portmap":          {"builder/contract"},
 		"builder/portmap/socket":   {"builder/portmap", "builder/contract"},
 		"builder/portmap/kolla":    {},

@@ -30,7 +30,7 @@ func insisted() []int {
 
 // watch looks at the host's sockets until the test ends, and fails it if
 // anybody but those whose place it is holds a port that UFM or NEO insists on.
-func watch(t *testing.T, mayHave func(conflict.Listener) bool) *sync.WaitGroup {
+func watch(t *testing.T, mayHave func(conflict.Listener) bool) {
 	t.Helper()
 	var done sync.WaitGroup
 	ctx, stop := context.WithCancel(context.Background()) // the test's own ends before its clean-up
@@ -53,7 +53,6 @@ func watch(t *testing.T, mayHave func(conflict.Listener) bool) *sync.WaitGroup {
 			t.Errorf("only %d samples were taken", samples)
 		}
 	})
-	return &done
 }
 
 func strays(t *testing.T, mayHave func(conflict.Listener) bool) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -79,15 +78,9 @@ func missingPortUnits(root *os.Root, op plan.Ports) hcl.Diagnostics {
 	known := knownUnits(root)
 	var diags hcl.Diagnostics
 	for _, u := range op.Units {
-		if slices.Contains(known, u) || slices.Contains(known, templateOf(u)) {
-			continue
+		if d := unknownUnit(known, u, op.Range, "A port block says that it listens: correct the name there."); d != nil {
+			diags = diags.Append(d)
 		}
-		detail := fmt.Sprintf("A port block says that the unit %q listens, and the image has no such unit once its commands have run.", u)
-		if near := nearest(u, known); near != "" {
-			detail += fmt.Sprintf(" Did you mean %q?", near)
-		}
-		r := op.Range
-		diags = diags.Append(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "No such unit", Detail: detail, Subject: &r})
 	}
 	return diags
 }

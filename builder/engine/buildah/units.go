@@ -62,19 +62,26 @@ func missingUnits(root *os.Root, op plan.Units) hcl.Diagnostics {
 	known := knownUnits(root)
 	var diags hcl.Diagnostics
 	for _, u := range slices.Concat(op.Enable, op.Disable, op.Mask) {
-		if slices.Contains(known, u) || slices.Contains(known, templateOf(u)) {
-			continue
+		if d := unknownUnit(known, u, op.Ranges[u], "Ship it below rootfs/etc/systemd/system, or add the package that has it."); d != nil {
+			diags = diags.Append(d)
 		}
-		detail := fmt.Sprintf("The image has no unit %q once its packages and rootfs are in place.", u)
-		if near := nearest(u, known); near != "" {
-			detail += fmt.Sprintf(" Did you mean %q?", near)
-		} else {
-			detail += " Ship it below rootfs/etc/systemd/system, or add the package that has it."
-		}
-		r := op.Ranges[u]
-		diags = diags.Append(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "No such unit", Detail: detail, Subject: &r})
 	}
 	return diags
+}
+
+// unknownUnit is the fault of a unit that the image does not have, or nil. The
+// cure is for where no other unit has a name like it.
+func unknownUnit(known []string, unit string, at hcl.Range, cure string) *hcl.Diagnostic {
+	if slices.Contains(known, unit) || slices.Contains(known, templateOf(unit)) {
+		return nil
+	}
+	if near := nearest(unit, known); near != "" {
+		cure = fmt.Sprintf("Did you mean %q?", near)
+	}
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: "No such unit", Subject: &at,
+		Detail: fmt.Sprintf("The image has no unit %q once its packages and rootfs are in place and its commands have run. %s", unit, cure),
+	}
 }
 
 func knownUnits(root *os.Root) []string {
