@@ -20,7 +20,8 @@ class Recorder:
     """Docker's API as far as the roles read it, on a Unix socket.
 
     info is what GET /info adds, containers are by name, images by ID. Requests
-    that would change something are refused, and found in changes.
+    that would change something are refused, and found in changes; so are commands to
+    run in a container, which are in commands.
     """
 
     def __init__(self, info=None, containers=None, images=()):
@@ -28,6 +29,7 @@ class Recorder:
         self.containers = containers or {}
         self.images = images
         self.changes = []
+        self.commands = []
         # Not below pytest's directories: a socket's path has at most 107 characters.
         self.directory = tempfile.TemporaryDirectory()
         self.url = f"unix://{self.directory.name}/docker.sock"
@@ -72,7 +74,8 @@ class Recorder:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                recorder.changes.append((self.path, json.loads(body) if body else None))
+                kept = recorder.commands if self.path.endswith("/exec") else recorder.changes
+                kept.append((self.path, json.loads(body) if body else None))
                 self.send(500, {"message": "the recorder changes nothing"})
 
             do_DELETE = do_POST

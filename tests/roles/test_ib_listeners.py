@@ -10,13 +10,13 @@ import pytest
 
 from test_partition_faults import PLUGINS
 
-MODULE = PLUGINS.parent / "modules" / "ib_listeners.py"
+MODULE = PLUGINS.parent / "module_utils" / "listeners.py"
 
 
 @pytest.fixture(scope="module")
 def module():
     import importlib.util
-    spec = importlib.util.spec_from_file_location("ib_listeners", MODULE)
+    spec = importlib.util.spec_from_file_location("listeners", MODULE)
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
