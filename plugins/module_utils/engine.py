@@ -27,7 +27,7 @@ ARGUMENTS = {
 NO_CONTAINER = {
     "exists": False, "id": "", "name": "", "running": False, "status": "absent", "exit_code": 0, "error": "", "image": "", "image_name": "",
     "started_at": "", "privileged": False, "cgroup_parent": "", "capabilities": [], "security_opt": [], "labels": {}, "pid": 0, "mounts": [],
-    "restart_policy": "",
+    "restart_policy": "", "memory": 0, "pids": 0,
 }
 
 
@@ -65,7 +65,9 @@ def container_of(found):
         # Newer engines write the CAP_ that older ones leave out.
         "capabilities": sorted(name.replace("CAP_", "", 1) for name in host.get("CapAdd") or []),
         "security_opt": host.get("SecurityOpt") or [], "labels": config.get("Labels") or {},
-        "restart_policy": (host.get("RestartPolicy") or {}).get("Name", ""),
+        "restart_policy": (host.get("RestartPolicy") or {}).get("Name") or "no",
+        # Neither less than nothing nor a default is a limit that somebody gave.
+        "memory": host.get("Memory") or 0, "pids": max(host.get("PidsLimit") or 0, 0),
         "mounts": [{"name": m.get("Name", ""), "source": m.get("Source", ""), "target": m.get("Destination", "")} for m in found.get("Mounts") or []],
     }
 
@@ -119,6 +121,13 @@ class Docker:
 
     def volume(self, name):
         return (self.get("/volumes/%s" % name) or {}).get("Mountpoint", "")
+
+    def set_aside(self, name, new):
+        """Give a container another name, and have nobody start it again."""
+        for path, body in (("/containers/%s/update" % name, {"RestartPolicy": {"Name": "no"}}), ("/containers/%s/rename?name=%s" % (name, new), None)):
+            status, answer = self.request("POST", path, body)
+            if status not in (200, 204):
+                raise EngineError("%s: %s %s" % (path, status, answer.decode("utf-8", "replace").strip()))
 
     def execute(self, name, argv):
         """Run a command in a container; give exit code, standard output and standard error."""
@@ -187,6 +196,12 @@ class Podman:
     def volume(self, name):
         found = self.get("volume", "inspect", name)
         return found[0]["Mountpoint"] if found else ""
+
+    def set_aside(self, name, new):
+        """Give a container another name. Podman has no daemon that would start it again."""
+        code, _out, err = self.run("rename", name, new)
+        if code != 0:
+            raise EngineError(err.strip())
 
     def execute(self, name, argv):
         code, out, err = self.run("exec", name, *argv)

@@ -123,7 +123,9 @@ seen:
       description: C(answers), C(msg) if it does not, C(version), C(cgroup_version), C(cgroup_driver), C(root), C(containerd_images).
       type: dict
     container:
-      description: The container, C(exists) being false where there is none.
+      description:
+        - The container, C(exists) being false where there is none.
+        - C(contract) is the Runtime contract of the image that it was made from, empty if that has none.
       type: dict
     image:
       description: C(present), C(id) and C(labels) of the image.
@@ -178,12 +180,16 @@ seen:
       type: dict
 """
 
+import json
 import os
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ibforge.fabric.plugins.module_utils import engine, host
 from ansible_collections.ibforge.fabric.plugins.module_utils.listeners import listeners
+
+# contract.Label of the builder.
+CONTRACT = "io.ibforge.runtime"
 
 STRINGS = {"type": "list", "elements": "str", "default": []}
 OPTIONS = {
@@ -199,13 +205,15 @@ OPTIONS = {
 def look_at_engine(wanted):
     """Return what the engine knows; nothing but the reason where it does not answer."""
     none = {"engine": {"answers": False, "msg": "", "version": "0", "cgroup_version": 0, "cgroup_driver": "", "root": "", "containerd_images": False},
-            "container": dict(engine.NO_CONTAINER), "image": {"present": False, "id": "", "labels": {}}, "excluding": [], "others": {}, "volumes": {},
+            "container": dict(engine.NO_CONTAINER, contract={}), "image": {"present": False, "id": "", "labels": {}}, "excluding": [], "others": {}, "volumes": {},
             "units": [], "health": {"rc": -1, "output": ""}}
     found = dict(none)
     try:
         asked = engine.engine_of(wanted)
         found["engine"] = dict(asked.about(), answers=True, msg="")
-        found["container"] = asked.container(wanted["name"])
+        found["container"] = dict(asked.container(wanted["name"]), contract={})
+        if found["container"]["exists"]:
+            found["container"]["contract"] = json.loads(asked.image(found["container"]["image"])["labels"].get(CONTRACT, "{}"))
         found["excluding"] = [c for c in asked.labelled(wanted["label"]) if c["name"] != wanted["name"]]
         found["others"] = {name: asked.container(name) for name in wanted["containers"]}
         found["volumes"] = {name: asked.volume(name) for name in wanted["volumes"]}
