@@ -9,6 +9,11 @@ package contract
 
 // Version is the version of the contract's shape. A reader refuses a contract
 // whose version it does not know instead of guessing at its meaning.
+//
+// A new field does not raise it as long as a reader that ignores the field
+// gives a service no more than it gave before. The other way round a contract
+// without the field is refused where its absence would loosen something: see
+// [Parse].
 const Version = 1
 
 // Label is the OCI image label that holds the contract as compact JSON.
@@ -44,6 +49,15 @@ type Contract struct {
 	// Capabilities beyond the container engine's default set, each with the
 	// reason why the service cannot do without.
 	Capabilities []Capability `json:"capabilities"`
+	// NoNewPrivileges says that no program of the container gains privileges by
+	// execve(2): set-user-ID and set-group-ID bits and file capabilities do
+	// nothing (PR_SET_NO_NEW_PRIVS, prctl(2)).
+	NoNewPrivileges bool `json:"no_new_privileges"`
+	// NewPrivilegesReason is why the service cannot do without; left out where
+	// NoNewPrivileges is true.
+	NewPrivilegesReason string `json:"new_privileges_reason,omitempty" jsonschema:"minLength=1"`
+	// Limits of what the container may take.
+	Limits Limits `json:"limits"`
 	// Stop says how the container is stopped in an orderly way.
 	Stop Stop `json:"stop"`
 	// Health is the health check; null where the image has none.
@@ -161,6 +175,18 @@ type Capability struct {
 	// Name in capabilities(7) form without the CAP_ prefix, such as NET_ADMIN.
 	Name   string `json:"name" jsonschema:"pattern=^[A-Z_]+$"`
 	Reason string `json:"reason" jsonschema:"minLength=1"`
+}
+
+// Limits of what the container may take. One that is left out is the container
+// engine's own.
+type Limits struct {
+	// MemoryBytes of the container, without swap.
+	MemoryBytes int64 `json:"memory_bytes,omitempty" jsonschema:"minimum=6291456"`
+	// Pids is the number of processes and threads of the container.
+	Pids int `json:"pids,omitempty" jsonschema:"minimum=1"`
+	// Nofile is the number of files that one process may have open, both the
+	// soft and the hard limit of PID 1 (RLIMIT_NOFILE, getrlimit(2)).
+	Nofile int `json:"nofile,omitempty" jsonschema:"minimum=1"`
 }
 
 // Stop is the way to an orderly exit with status 0.

@@ -21,15 +21,17 @@ func full() contract.Contract {
 				Rewrites: []contract.Rewrite{{Path: "/etc/apache2/ports.conf", Match: `^\s*Listen\s+{port}$`, Count: 1}}},
 			{Name: "rest", Protocol: "tcp", Address: "loopback", Listens: 8000, Host: 18000, Via: "socket", Unit: "ufmd.service", Guarded: true, Rewrites: []contract.Rewrite{}},
 		},
-		Volumes:      []contract.Volume{{Name: "config", Path: "/etc/opensm", Host: "/etc/ibforge/opensm", ReadOnly: true}, {Name: "cache", Path: "/var/cache/opensm"}},
-		Tmpfs:        []contract.Tmpfs{{Path: "/run", Options: "rw,nosuid,nodev,mode=755"}, {Path: "/tmp"}},
-		Devices:      []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}},
-		Capabilities: []contract.Capability{{Name: "IPC_LOCK", Reason: "pins <pages> & more"}},
-		Stop:         contract.Stop{Signal: "SIGRTMIN+3", TimeoutSeconds: 30},
-		Health:       &contract.Health{Command: []string{"/usr/libexec/ibforge/opensm-health"}, IntervalSeconds: 30, TimeoutSeconds: 10, StartPeriodSeconds: 20, Retries: 3},
-		Modules:      []string{"ib_umad"},
-		Excludes:     []string{"subnet-manager"},
-		Units:        []string{"opensm-ports.service"},
+		Volumes:             []contract.Volume{{Name: "config", Path: "/etc/opensm", Host: "/etc/ibforge/opensm", ReadOnly: true}, {Name: "cache", Path: "/var/cache/opensm"}},
+		Tmpfs:               []contract.Tmpfs{{Path: "/run", Options: "rw,nosuid,nodev,mode=755"}, {Path: "/tmp"}},
+		Devices:             []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}},
+		Capabilities:        []contract.Capability{{Name: "IPC_LOCK", Reason: "pins <pages> & more"}},
+		NewPrivilegesReason: "the service's <user> calls sudo",
+		Limits:              contract.Limits{MemoryBytes: 4 << 30, Pids: 4096, Nofile: 65536},
+		Stop:                contract.Stop{Signal: "SIGRTMIN+3", TimeoutSeconds: 30},
+		Health:              &contract.Health{Command: []string{"/usr/libexec/ibforge/opensm-health"}, IntervalSeconds: 30, TimeoutSeconds: 10, StartPeriodSeconds: 20, Retries: 3},
+		Modules:             []string{"ib_umad"},
+		Excludes:            []string{"subnet-manager"},
+		Units:               []string{"opensm-ports.service"},
 	}
 }
 
@@ -66,11 +68,11 @@ func TestListsAreNeverNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"version":1,"image":"","init":"","network":"","read_only":false,"cgroup_versions":[],"ports":[],"volumes":[],"tmpfs":[],"devices":[],"capabilities":[],` +
-		`"stop":{"signal":"","timeout_seconds":0},"health":null,"modules":[],"excludes":[],"units":[]}`
+		`"no_new_privileges":false,"limits":{},"stop":{"signal":"","timeout_seconds":0},"health":null,"modules":[],"excludes":[],"units":[]}`
 	if diff := cmp.Diff(want, string(data)); diff != "" {
 		t.Errorf("MarshalCompact of an empty contract (-want +got):\n%s", diff)
 	}
-	c, err := contract.Parse([]byte(`{"version":1,"ports":null,"health":{"command":null}}`))
+	c, err := contract.Parse([]byte(`{"version":1,"no_new_privileges":true,"ports":null,"health":{"command":null}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +94,10 @@ func TestParseRefuses(t *testing.T) {
 		{"null", `null`, `no field "version"`},
 		{"wrong type", `{"version":1,"units":"a.service"}`, "units"},
 		{"nothing", ``, "not one JSON object"},
+		{"of before no_new_privileges", `{"version":1,"image":"ufm"}`, `no field "no_new_privileges": an older ibforge wrote it, build the image again`},
+		{"no_new_privileges is null", `{"version":1,"no_new_privileges":null}`, `no field "no_new_privileges"`},
+		{"no_new_privileges is no bool", `{"version":1,"no_new_privileges":"no"}`, "no_new_privileges"},
+		{"unknown limit", `{"version":1,"no_new_privileges":true,"limits":{"cpus":2}}`, `unknown field "cpus"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := contract.Parse([]byte(tc.text))
@@ -121,8 +127,8 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"version":1}`))
-	f.Add([]byte(`{"version":1,"Units":["\ud800",null],"health":{}}`))
+	f.Add([]byte(`{"version":1,"no_new_privileges":true}`))
+	f.Add([]byte(`{"version":1,"no_new_privileges":false,"limits":{"pids":-1},"Units":["\ud800",null],"health":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		first, err := contract.Parse(data)
 		if err != nil {

@@ -48,12 +48,15 @@ func (c Contract) MarshalCompact() ([]byte, error) {
 
 // Parse reads one contract, such as the value of the label [Label]. It refuses
 // another version with a [VersionError], unknown fields, and anything after the
-// object. Lists that are null or missing come back empty, never nil.
+// object. Lists that are null or missing come back empty, never nil. A contract
+// without "no_new_privileges", as ibforge wrote it before it had the field, is
+// refused: it would read as leave to gain privileges that nobody gave.
 func Parse(data []byte) (Contract, error) {
 	// The version is read first and alone: a newer contract has fields that are
 	// unknown here, and "unknown field" would hide the true cause.
 	var head struct {
-		Version *int `json:"version"`
+		Version         *int  `json:"version"`
+		NoNewPrivileges *bool `json:"no_new_privileges"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
 		return Contract{}, fmt.Errorf("the Runtime contract is not one JSON object: %w", err)
@@ -69,6 +72,9 @@ func Parse(data []byte) (Contract, error) {
 	var c Contract
 	if err := dec.Decode(&c); err != nil {
 		return Contract{}, fmt.Errorf("reading the Runtime contract, version %d: %w", Version, err)
+	}
+	if head.NoNewPrivileges == nil {
+		return Contract{}, errors.New(`the Runtime contract has no field "no_new_privileges": an older ibforge wrote it, build the image again with this ibforge`)
 	}
 	return c.withLists(), nil
 }

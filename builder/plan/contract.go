@@ -20,9 +20,13 @@ func runtimeContract(img *spec.Image) contract.Contract {
 		Tmpfs:          []contract.Tmpfs{},
 		Devices:        []contract.Device{},
 		Capabilities:   []contract.Capability{},
-		Stop:           contract.Stop{Signal: r.Stop.Signal, TimeoutSeconds: r.Stop.TimeoutSeconds},
-		Modules:        append([]string{}, r.Modules...),
-		Excludes:       append([]string{}, r.Excludes...),
+		// Whoever reads the contract, not the description, wants the reason as well.
+		NoNewPrivileges:     r.NewPrivileges == "",
+		NewPrivilegesReason: r.NewPrivileges,
+		Limits:              contract.Limits{MemoryBytes: r.Limits.Memory, Pids: r.Limits.Pids, Nofile: r.Limits.Nofile},
+		Stop:                contract.Stop{Signal: r.Stop.Signal, TimeoutSeconds: r.Stop.TimeoutSeconds},
+		Modules:             append([]string{}, r.Modules...),
+		Excludes:            append([]string{}, r.Excludes...),
 	}
 	for _, p := range r.Ports {
 		c.Ports = append(c.Ports, port(p))

@@ -126,6 +126,12 @@ func TestRuntimeBecomesContract(t *testing.T) {
     tmpfs "/scratch" { options = "rw,size=1m" }
     device "/dev/infiniband" {}
     capability "IPC_LOCK" { reason = "pins pages" }
+    new_privileges { reason = "calls sudo" }
+    limits {
+      memory = "4GiB"
+      pids   = 512
+      nofile = 65536
+    }
     stop {
       signal  = "SIGTERM"
       timeout = "5s"
@@ -148,17 +154,19 @@ func TestRuntimeBecomesContract(t *testing.T) {
 	got.Tmpfs = got.Tmpfs[3:]
 	want := contract.Contract{
 		Version: 1, Image: "a", Init: "systemd", Network: "none", ReadOnly: true,
-		CgroupVersions: []int{1, 2},
-		Ports:          []contract.Port{{Name: "rest", Protocol: "tcp", Address: "any", Listens: 8000, Host: 8000, Via: "none", Rewrites: []contract.Rewrite{}}},
-		Volumes:        []contract.Volume{{Name: "config", Path: "/etc/a", Host: "/etc/ibforge/a", ReadOnly: true}},
-		Tmpfs:          []contract.Tmpfs{{Path: "/scratch", Options: "rw,size=1m"}},
-		Devices:        []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}},
-		Capabilities:   []contract.Capability{{Name: "IPC_LOCK", Reason: "pins pages"}},
-		Stop:           contract.Stop{Signal: "SIGTERM", TimeoutSeconds: 5},
-		Health:         &contract.Health{Command: []string{"/bin/check"}, IntervalSeconds: 11, TimeoutSeconds: 12, StartPeriodSeconds: 13, Retries: 4},
-		Modules:        []string{"ib_umad"},
-		Excludes:       []string{"subnet-manager"},
-		Units:          []string{},
+		CgroupVersions:      []int{1, 2},
+		Ports:               []contract.Port{{Name: "rest", Protocol: "tcp", Address: "any", Listens: 8000, Host: 8000, Via: "none", Rewrites: []contract.Rewrite{}}},
+		Volumes:             []contract.Volume{{Name: "config", Path: "/etc/a", Host: "/etc/ibforge/a", ReadOnly: true}},
+		Tmpfs:               []contract.Tmpfs{{Path: "/scratch", Options: "rw,size=1m"}},
+		Devices:             []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}},
+		Capabilities:        []contract.Capability{{Name: "IPC_LOCK", Reason: "pins pages"}},
+		NewPrivilegesReason: "calls sudo",
+		Limits:              contract.Limits{MemoryBytes: 4 << 30, Pids: 512, Nofile: 65536},
+		Stop:                contract.Stop{Signal: "SIGTERM", TimeoutSeconds: 5},
+		Health:              &contract.Health{Command: []string{"/bin/check"}, IntervalSeconds: 11, TimeoutSeconds: 12, StartPeriodSeconds: 13, Retries: 4},
+		Modules:             []string{"ib_umad"},
+		Excludes:            []string{"subnet-manager"},
+		Units:               []string{},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -24,10 +24,14 @@ func (d *imageDecoder) runtime(b *runtimeBody) *Runtime {
 		Ports:          d.ports(b.Ports),
 		Devices:        d.devices(b.Devices),
 		Capabilities:   d.capabilities(b.Capabilities),
+		Limits:         d.limits(b.Limits),
 		Stop:           d.stop(b.Stop),
 		Modules:        d.names(b.Modules, moduleName, "kernel module", `It is what modprobe(8) takes, such as "ib_umad".`),
 		Excludes:       d.names(b.Excludes, imageName, "exclusive role", `It is lower case letters, digits and "-", such as "subnet-manager".`),
 		DefRange:       b.DefRange,
+	}
+	if p := b.NewPrivileges; p != nil {
+		r.NewPrivileges = d.required(p.Reason, "reason", p.DefRange, "Say which programs must gain privileges that their caller does not have, and what for.").value
 	}
 	if b.Health != nil {
 		r.Health = d.health(b.Health)
@@ -176,6 +180,27 @@ func (d *imageDecoder) capabilities(bodies []capabilityBody) []Reasoned {
 		out = append(out, Reasoned{b.Name, reason.value})
 	}
 	return out
+}
+
+// limits decodes the limits block. What is absent stays with the engine: what a
+// service takes depends on the size of the fabric, and a guess kills it.
+func (d *imageDecoder) limits(b *limitsBody) Limits {
+	if b == nil {
+		return Limits{}
+	}
+	// The least that docker takes (linuxMinMemory in moby's daemon/daemon_unix.go).
+	const leastMemory = 6 << 20
+	l := Limits{Memory: d.size(b.Memory, 0)}
+	if l.Memory != 0 && l.Memory < leastMemory {
+		rng := b.Memory.Expr.Range()
+		d.errorAt(&rng, "Memory limit too small", "%d bytes are less than 6MiB, the least that container engines take. Write a number and its unit, as in \"4GiB\".", l.Memory)
+	}
+	// What the kernel can number (PID_MAX_LIMIT, proc_sys_kernel(5)), and what a
+	// process can have open unless the host raises fs.nr_open.
+	const mostPids, mostFiles = 1 << 22, 1 << 20
+	l.Pids, _ = d.whole(b.Pids, 0, mostPids)
+	l.Nofile, _ = d.whole(b.Nofile, 0, mostFiles)
+	return l
 }
 
 // stop decodes the stop block. The default signal makes systemd halt in an

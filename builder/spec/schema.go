@@ -88,19 +88,21 @@ type runBody struct {
 }
 
 type runtimeBody struct {
-	DefRange     hcl.Range        `hcl:",def_range"`
-	Network      *hcl.Attribute   `hcl:"network"`
-	ReadOnly     *hcl.Attribute   `hcl:"read_only"`
-	Cgroups      *hcl.Attribute   `hcl:"cgroup_versions"`
-	Modules      *hcl.Attribute   `hcl:"modules"`
-	Excludes     *hcl.Attribute   `hcl:"excludes"`
-	Ports        []portBody       `hcl:"port,block"`
-	Volumes      []volumeBody     `hcl:"volume,block"`
-	Tmpfs        []tmpfsBody      `hcl:"tmpfs,block"`
-	Devices      []deviceBody     `hcl:"device,block"`
-	Capabilities []capabilityBody `hcl:"capability,block"`
-	Stop         *stopBody        `hcl:"stop,block"`
-	Health       *healthBody      `hcl:"health,block"`
+	DefRange      hcl.Range          `hcl:",def_range"`
+	Network       *hcl.Attribute     `hcl:"network"`
+	ReadOnly      *hcl.Attribute     `hcl:"read_only"`
+	Cgroups       *hcl.Attribute     `hcl:"cgroup_versions"`
+	Modules       *hcl.Attribute     `hcl:"modules"`
+	Excludes      *hcl.Attribute     `hcl:"excludes"`
+	Ports         []portBody         `hcl:"port,block"`
+	Volumes       []volumeBody       `hcl:"volume,block"`
+	Tmpfs         []tmpfsBody        `hcl:"tmpfs,block"`
+	Devices       []deviceBody       `hcl:"device,block"`
+	Capabilities  []capabilityBody   `hcl:"capability,block"`
+	NewPrivileges *newPrivilegesBody `hcl:"new_privileges,block"`
+	Limits        *limitsBody        `hcl:"limits,block"`
+	Stop          *stopBody          `hcl:"stop,block"`
+	Health        *healthBody        `hcl:"health,block"`
 }
 
 type portBody struct {
@@ -153,6 +155,17 @@ type capabilityBody struct {
 	LabelRange hcl.Range      `hcl:"name,label_range"`
 	DefRange   hcl.Range      `hcl:",def_range"`
 	Reason     *hcl.Attribute `hcl:"reason"`
+}
+
+type newPrivilegesBody struct {
+	DefRange hcl.Range      `hcl:",def_range"`
+	Reason   *hcl.Attribute `hcl:"reason"`
+}
+
+type limitsBody struct {
+	Memory *hcl.Attribute `hcl:"memory"`
+	Pids   *hcl.Attribute `hcl:"pids"`
+	Nofile *hcl.Attribute `hcl:"nofile"`
 }
 
 type stopBody struct {

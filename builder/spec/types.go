@@ -162,11 +162,15 @@ type Runtime struct {
 	Tmpfs          []Tmpfs
 	Devices        []Device
 	Capabilities   []Reasoned
-	Stop           Stop
-	Health         *Health
-	Modules        []string
-	Excludes       []string
-	DefRange       hcl.Range
+	// NewPrivileges is the reason why programs may gain privileges by execve(2),
+	// as set-user-ID programs do. Empty forbids it.
+	NewPrivileges string
+	Limits        Limits
+	Stop          Stop
+	Health        *Health
+	Modules       []string
+	Excludes      []string
+	DefRange      hcl.Range
 }
 
 // Port is a port block; see contract.Port.
@@ -202,6 +206,15 @@ type Tmpfs struct {
 type Device struct {
 	Path, Permissions string
 	DefRange          hcl.Range
+}
+
+// Limits is the limits block; 0 leaves a limit to the container engine.
+type Limits struct {
+	// Memory in bytes.
+	Memory int64
+	// Pids is the number of processes and threads, Nofile that of open files of
+	// one process.
+	Pids, Nofile int
 }
 
 // Stop is the stop block; the zero value is never seen, defaults are filled in.

@@ -36,7 +36,7 @@ func checkReport(t *testing.T, v variant, r verify.Report) {
 		t.Errorf("checks that did not pass (-want +got):\n%s\n%s", diff, text.String())
 	}
 	failed := slices.ContainsFunc(r.Checks, func(c verify.Check) bool { return c.Status == verify.Fail })
-	if len(r.Checks) != 17 || r.OK() == failed {
+	if len(r.Checks) != 18 || r.OK() == failed {
 		t.Errorf("OK() = %t with %d checks, failed: %t", r.OK(), len(r.Checks), failed)
 	}
 }

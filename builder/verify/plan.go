@@ -60,6 +60,8 @@ func draw(img Image, overrides []VolumeOverride, h host, token string) (plan, er
 			NetworkMode: container.NetworkMode(c.Network), ReadonlyRootfs: c.ReadOnly,
 			CgroupnsMode: container.CgroupnsModeHost, Binds: []string{cg.bind},
 			Tmpfs: map[string]string{},
+			// Said in either case: a daemon has a default of its own for it.
+			SecurityOpt: []string{fmt.Sprintf("no-new-privileges=%t", c.NoNewPrivileges)},
 		},
 		additions: []string{cg.note},
 	}
@@ -72,6 +74,7 @@ func draw(img Image, overrides []VolumeOverride, h host, token string) (plan, er
 	for _, cap := range c.Capabilities {
 		p.host.CapAdd = append(p.host.CapAdd, cap.Name)
 	}
+	limit(&p.host, c.Limits)
 	p.devices(c.Devices, h.present)
 	if err := p.mounts(c, overrides, token); err != nil {
 		return plan{}, err

@@ -13,11 +13,12 @@ import (
 
 func opensm() Image {
 	return Image{Name: "opensm", ID: "sha256:2f", Contract: contract.Contract{
-		Version: contract.Version, Image: "opensm", Init: "systemd", Network: "host", ReadOnly: true,
+		Version: contract.Version, Image: "opensm", Init: "systemd", Network: "host", ReadOnly: true, NoNewPrivileges: true,
 		Volumes:      []contract.Volume{{Name: "config", Path: "/etc/opensm", Host: "/etc/ibforge/opensm", ReadOnly: true}, {Name: "cache", Path: "/var/cache/opensm"}},
 		Tmpfs:        []contract.Tmpfs{{Path: "/run", Options: "rw,nosuid,nodev,mode=755"}, {Path: "/tmp"}},
 		Devices:      []contract.Device{{Path: "/dev/infiniband", Permissions: "rw"}, {Path: "/dev/absent", Permissions: "r"}},
 		Capabilities: []contract.Capability{{Name: "IPC_LOCK", Reason: "registers memory"}},
+		Limits:       contract.Limits{MemoryBytes: 4 << 30, Pids: 512, Nofile: 65536},
 		Stop:         contract.Stop{Signal: "SIGRTMIN+3", TimeoutSeconds: 30},
 		Health:       &contract.Health{Command: []string{"/usr/libexec/ibforge/opensm-health"}, IntervalSeconds: 30, TimeoutSeconds: 10, StartPeriodSeconds: 20, Retries: 3},
 	}}
@@ -48,6 +49,20 @@ func TestDraw(t *testing.T) {
 			}
 			golden(t, name, string(data)+"\n")
 		})
+	}
+}
+
+func TestDrawNewPrivileges(t *testing.T) {
+	for want, forbidden := range map[string]bool{"no-new-privileges=true": true, "no-new-privileges=false": false} {
+		img := opensm()
+		img.Contract.NoNewPrivileges = forbidden
+		p, err := draw(img, nil, hostWith("1", "cgroupfs"), "0a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{want}, p.host.SecurityOpt); diff != "" {
+			t.Errorf("a daemon's own default would stay in force (-want +got):\n%s", diff)
+		}
 	}
 }
 

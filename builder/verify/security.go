@@ -72,6 +72,10 @@ func (s *session) pid1Seccomp(ctx context.Context) result {
 	return s.pid1(ctx, "Seccomp", compareSeccomp)
 }
 
+func (s *session) pid1NewPrivileges(ctx context.Context) result {
+	return s.pid1(ctx, "NoNewPrivs", func(v string) result { return compareNewPrivileges(v, s.img.Contract) })
+}
+
 func (s *session) pid1(ctx context.Context, field string, compare func(string) result) result {
 	out, err := s.exec(ctx, commandLimit, "cat", "/proc/1/status")
 	if err != nil {
@@ -106,6 +110,21 @@ func compareBounding(mask string, extra []contract.Capability) result {
 func compareSeccomp(mode string) result {
 	if mode != "2" {
 		return fail("its seccomp mode is %s, not 2 (filter): the engine was built or started without its seccomp profile", mode)
+	}
+	return pass("")
+}
+
+// compareNewPrivileges wants the flag as the contract has it, which all that
+// PID 1 starts inherits. Set where the contract needs it unset, sudo and its kin
+// fail, often long after the boot.
+func compareNewPrivileges(flag string, c contract.Contract) result {
+	switch {
+	case c.NoNewPrivileges && flag != "1":
+		return fail("its NoNewPrivs is %s, not 1: set-user-ID programs gain privileges, which the contract forbids", flag)
+	case !c.NoNewPrivileges && flag != "0":
+		return fail("its NoNewPrivs is %s, not 0, and the service must gain privileges: %s", flag, c.NewPrivilegesReason)
+	case !c.NoNewPrivileges:
+		return pass("they gain privileges: %s", c.NewPrivilegesReason)
 	}
 	return pass("")
 }
@@ -148,6 +167,7 @@ func compareSettings(h *container.HostConfig, c contract.Contract) result {
 	if h.ReadonlyRootfs != c.ReadOnly {
 		faults = append(faults, fmt.Sprintf("read-only root file system: %t, the contract has %t", h.ReadonlyRootfs, c.ReadOnly))
 	}
+	faults = append(faults, limitFaults(h, c.Limits)...)
 	if len(faults) > 0 {
 		return fail("%s", strings.Join(faults, "\n"))
 	}

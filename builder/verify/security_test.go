@@ -64,6 +64,31 @@ func TestStatusFieldAndSeccomp(t *testing.T) {
 	}
 }
 
+func TestCompareNewPrivileges(t *testing.T) {
+	tight := contract.Contract{NoNewPrivileges: true}
+	loose := contract.Contract{NewPrivilegesReason: "calls sudo"}
+	for _, tc := range []struct {
+		name, flag string
+		contract   contract.Contract
+		status     Status
+		says       string
+	}{
+		{"forbidden", "1", tight, Pass, ""},
+		{"the engine left it out", "0", tight, Fail, "NoNewPrivs is 0, not 1"},
+		{"permitted", "0", loose, Pass, "they gain privileges: calls sudo"},
+		{"the daemon sets it for all", "1", loose, Fail, "must gain privileges: calls sudo"},
+		{"unreadable", "", tight, Fail, "not 1"},
+		{"unreadable, permitted", "", loose, Fail, "not 0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := compareNewPrivileges(tc.flag, tc.contract)
+			if r.status != tc.status || !strings.Contains(r.detail, tc.says) {
+				t.Errorf("got %+v, want %s with %q", r, tc.status, tc.says)
+			}
+		})
+	}
+}
+
 func TestCompareSettings(t *testing.T) {
 	c := contract.Contract{ReadOnly: true, Capabilities: []contract.Capability{{Name: "IPC_LOCK"}, {Name: "NET_ADMIN"}}}
 	good := container.HostConfig{ReadonlyRootfs: true, CapAdd: []string{"CAP_NET_ADMIN", "IPC_LOCK"}}

@@ -11,7 +11,7 @@ import (
 // probe is a contract of a small service with one of everything.
 func probe() contract.Contract {
 	return contract.Contract{
-		Version: contract.Version, Image: "probe", Init: "systemd", Network: "host", ReadOnly: true, CgroupVersions: []int{1, 2},
+		Version: contract.Version, Image: "probe", Init: "systemd", Network: "host", ReadOnly: true, NoNewPrivileges: true, CgroupVersions: []int{1, 2},
 		Volumes: []contract.Volume{
 			{Name: "config", Path: "/etc/probe", Host: "/etc/ibforge/probe", ReadOnly: true},
 			{Name: "data", Path: "/var/lib/probe"},
@@ -57,7 +57,7 @@ type variant struct {
 // afterBoot are skipped when systemd does not come up.
 func noBoot() map[string]verify.Status {
 	m := map[string]verify.Status{"systemd.running": verify.Fail}
-	for _, id := range []string{"pid1.capabilities", "pid1.seccomp", "health", "units.active", "ports.listening", "files.mounts", "files.changed", "stop"} {
+	for _, id := range []string{"pid1.capabilities", "pid1.privileges", "pid1.seccomp", "health", "units.active", "ports.listening", "files.mounts", "files.changed", "stop"} {
 		m[id] = verify.Skip
 	}
 	return m
@@ -84,6 +84,11 @@ func variants() []variant {
 		{name: "valid-writable-root", contract: func(c *contract.Contract) { c.ReadOnly = false },
 			files: unit("[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >/var/lib/stray'\n"),
 			says:  map[string]string{"files.changed": "A /var/lib/stray"}},
+		{name: "valid-new-privileges", contract: func(c *contract.Contract) { c.NoNewPrivileges, c.NewPrivilegesReason = false, "calls sudo" },
+			says: map[string]string{"pid1.privileges": "they gain privileges: calls sudo"}},
+		{name: "valid-limits", contract: func(c *contract.Contract) {
+			c.Limits = contract.Limits{MemoryBytes: 512 << 20, Pids: 512, Nofile: 4096}
+		}, files: unit("[Service]\nType=oneshot\nExecStart=/bin/sh -ec 'ulimit -Hn | grep -qx 4096'\n")},
 		{name: "valid-no-health", contract: func(c *contract.Contract) { c.Health = nil },
 			want: map[string]verify.Status{"health": verify.Skip}, says: map[string]string{"health": "no health check"}},
 		{name: "invalid-failed-unit", files: unit("[Service]\nExecStart=/bin/sh -c 'echo out of luck; exit 3'\n"),
@@ -106,6 +111,9 @@ func variants() []variant {
 			want:    noBoot(), says: map[string]string{"systemd.running": "extra.service"}},
 		{name: "invalid-init-ends", config: func(c *imageConfig) { c.Cmd = []string{"/bin/sh", "-c", "echo no init here; exit 4"} },
 			want: noBoot(), says: map[string]string{"systemd.running": "exit code 4 \nno init here"}},
+		{name: "invalid-privileges-withheld", contract: func(c *contract.Contract) { c.NoNewPrivileges, c.NewPrivilegesReason = false, "calls sudo" },
+			config: func(c *imageConfig) { c.Cmd = []string{"/usr/bin/setpriv", "--no-new-privs", "/sbin/init"} },
+			want:   one("pid1.privileges"), says: map[string]string{"pid1.privileges": "not 0, and the service must gain privileges: calls sudo"}},
 		{name: "invalid-leftovers", files: map[string]string{
 			"var/lib/apt/lists/deb.debian.org_dists_bookworm_InRelease": "lists", "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
 			"etc/hostname": "buildhost\n", "etc/apt/sources.list": "deb http://mirror.example.internal/debian bookworm main\n"},

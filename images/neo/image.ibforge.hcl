@@ -171,6 +171,9 @@ image "neo" {
   runtime {
     network         = "host" # switches are discovered, and report, by the host's addresses
     cgroup_versions = local.neo.cgroups
+    # Not read_only: the web server's files are rewritten in place, and what the
+    # real product writes into /opt/neo beside its volumes is not known. A volume
+    # over either would keep the files of the last release.
 
     dynamic "port" {
       for_each = { http = 80, https = 443 }

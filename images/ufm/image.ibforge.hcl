@@ -232,6 +232,14 @@ image "ufm" {
 
   runtime {
     network = "host" # umad devices belong to the initial network namespace
+    # Not read_only: UFM writes into its own tree, which is one of programs and
+    # data, into /etc and into root's crontab, and the web server's files are
+    # rewritten in place. A volume over any of these would keep the programs of
+    # the last release.
+
+    new_privileges {
+      reason = "UFM runs as ufmapp and calls sudo, for apachectl and for root's crontab among others"
+    }
 
     dynamic "port" {
       for_each = { http = 80, https = 443 }

@@ -105,7 +105,9 @@ class Docker:
         info = self.get("/info")
         status = [item for pair in info.get("DriverStatus") or [] for item in pair]
         return {"version": info.get("ServerVersion", ""), "cgroup_version": int(info.get("CgroupVersion") or 1), "cgroup_driver": info.get("CgroupDriver", ""),
-                "root": info.get("DockerRootDir", ""), "containerd_images": "io.containerd.snapshotter.v1" in status}
+                "root": info.get("DockerRootDir", ""),
+                "limits": [name for name, key in (("memory_bytes", "MemoryLimit"), ("pids", "PidsLimit")) if info.get(key)],
+                "containerd_images": "io.containerd.snapshotter.v1" in status}
 
     def container(self, name):
         found = self.get("/containers/%s/json" % name)
@@ -178,7 +180,9 @@ class Podman:
         info = json.loads(out)
         host = info["host"]
         return {"version": info["version"]["Version"], "cgroup_version": int(host["cgroupVersion"].lstrip("v")), "cgroup_driver": host["cgroupManager"],
-                "root": info["store"]["graphRoot"], "containerd_images": False}
+                "root": info["store"]["graphRoot"],
+                "limits": [name for name, key in (("memory_bytes", "memory"), ("pids", "pids")) if key in (host.get("cgroupControllers") or [])],
+                "containerd_images": False}
 
     def container(self, name):
         found = self.get("container", "inspect", name)

@@ -120,7 +120,7 @@ seen:
   type: dict
   contains:
     engine:
-      description: C(answers), C(msg) if it does not, C(version), C(cgroup_version), C(cgroup_driver), C(root), C(containerd_images).
+      description: C(answers), C(msg) if it does not, C(version), C(cgroup_version), C(cgroup_driver), C(root), C(containerd_images), and C(limits) that its cgroups can hold.
       type: dict
     container:
       description:
@@ -204,7 +204,8 @@ OPTIONS = {
 
 def look_at_engine(wanted):
     """Return what the engine knows; nothing but the reason where it does not answer."""
-    none = {"engine": {"answers": False, "msg": "", "version": "0", "cgroup_version": 0, "cgroup_driver": "", "root": "", "containerd_images": False},
+    none = {"engine": {"answers": False, "msg": "", "version": "0", "cgroup_version": 0, "cgroup_driver": "", "root": "", "limits": [],
+                       "containerd_images": False},
             "container": dict(engine.NO_CONTAINER, contract={}), "image": {"present": False, "id": "", "labels": {}}, "excluding": [], "others": {}, "volumes": {},
             "units": [], "health": {"rc": -1, "output": ""}}
     found = dict(none)

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,7 +92,8 @@ func language(t *testing.T) map[string][]string {
 		if !ok {
 			return true
 		}
-		block := strings.TrimSuffix(typ.Name.Name, "Body")
+		// A type is newPrivilegesBody where the block is new_privileges.
+		block := strings.ToLower(regexp.MustCompile("[A-Z]").ReplaceAllString(strings.TrimSuffix(typ.Name.Name, "Body"), "_$0"))
 		out[block] = nil
 		for _, field := range body.Fields.List {
 			tag, err := strconv.Unquote(field.Tag.Value)

@@ -155,8 +155,8 @@ func TestVerifyProducts(t *testing.T) {
 					t.Errorf("%s: %s: %s", c.ID, c.Status, c.Detail)
 				}
 			}
-			if len(report.Checks) != 17 {
-				t.Errorf("%d checks, want 17", len(report.Checks))
+			if len(report.Checks) != 18 {
+				t.Errorf("%d checks, want 18", len(report.Checks))
 			}
 			for path := range layerFiles(t, f.store, name) {
 				payload := strings.HasPrefix(path, "neo/") || strings.HasPrefix(path, "ufm-installer/")

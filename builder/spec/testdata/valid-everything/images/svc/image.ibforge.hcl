@@ -46,6 +46,12 @@ image "svc" {
       content { permissions = device.value }
     }
     capability "NET_ADMIN" { reason = "sets PKeys" }
+    new_privileges { reason = "its user calls sudo" }
+    limits {
+      memory = "1.5GiB"
+      pids   = 512
+      nofile = 65536
+    }
     stop { timeout = "1m30s" }
     health { command = ["/bin/true"] }
   }
