@@ -14,7 +14,7 @@ import (
 
 // actions are the playbooks of the collection.
 func actions() []string {
-	return []string{"precheck", "deploy", "reconfigure", "pull", "upgrade", "check", "stop", "start", "backup", "restore", "destroy"}
+	return []string{"host_configure", "precheck", "deploy", "reconfigure", "pull", "upgrade", "check", "stop", "start", "backup", "restore", "destroy"}
 }
 
 func newDeploy(g *globals) *cobra.Command {
