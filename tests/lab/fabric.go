@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -31,6 +31,10 @@ type FabricOptions struct {
 	// switches, Switch1 with the hosts Hca1 and Hca3 and Switch2 with Hca2 and
 	// Hca4, and two links between them.
 	Netfile string
+	// Network is the path of the network namespace to simulate it in, such as
+	// [Host.Network]: the simulator's abstract sockets cannot be seen from
+	// another. Empty is that of this process. Another one takes root.
+	Network string
 	// Log receives ibsim's messages; nil keeps only their end for errors.
 	Log io.Writer
 }
@@ -41,7 +45,9 @@ type FabricOptions struct {
 // clients at a time.
 type Fabric struct {
 	dir, socket string
-	hosts       []string
+	// enter begins the command line of every client.
+	enter []string
+	hosts []string
 	proc        *process
 	life        life
 }
@@ -67,6 +73,13 @@ func StartFabric(ctx context.Context, opts FabricOptions) (*Fabric, error) {
 		return nil, fmt.Errorf("lab: netlist %q has no host: it needs a line such as: Ca 1 \"Hca1\"", opts.Netfile)
 	}
 	f := &Fabric{dir: dir, socket: "ibforge-" + newID(), hosts: hosts}
+	if opts.Network != "" {
+		nsenter, err := findTool("nsenter")
+		if err != nil {
+			return nil, err
+		}
+		f.enter = []string{nsenter, "--net=" + opts.Network, "--"}
+	}
 	if err := f.start(ctx, netlist, opts.Log); err != nil {
 		return nil, err
 	}
@@ -86,7 +99,7 @@ func (f *Fabric) start(ctx context.Context, netlist []byte, log io.Writer) error
 	// -s starts the network; -n has no console, which at the end of standard
 	// input would keep a processor busy.
 	f.proc, err = startProcess("ibsim", command{
-		argv: []string{path, "-s", "-n", file}, dir: f.dir, log: log, deathSignal: syscall.SIGKILL,
+		argv: f.argv(path, "-s", "-n", file), dir: f.dir, log: log, deathSignal: syscall.SIGKILL,
 		env: []string{"PATH=" + searchPath, "IBSIM_SOCKNAME=" + f.socket},
 	})
 	if err != nil {
@@ -100,18 +113,23 @@ func (f *Fabric) start(ctx context.Context, netlist []byte, log io.Writer) error
 	return nil
 }
 
-// answers returns nil once a host answers a MAD. The socket is tried first: a
-// client that finds none sleeps two seconds before it looks again (sim_attach
-// in ibsim's umad2sim/sim_client.c).
+// argv is a program's command line in the fabric's network namespace. nsenter(1)
+// becomes the program, and so keeps its process ID.
+func (f *Fabric) argv(program string, args ...string) []string {
+	return append(append(slices.Clone(f.enter), program), args...)
+}
+
+// answers returns nil once a host answers a MAD. The socket is looked for
+// first: a client that finds none sleeps two seconds before it looks again
+// (sim_attach in ibsim's umad2sim/sim_client.c).
 func (f *Fabric) answers(ctx context.Context) error {
-	// ibsim counts the terminating NUL into the abstract name.
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unixgram", "@"+f.socket+":ctl\x00")
+	// The table is that of the process's own network namespace (proc_net(5)).
+	sockets, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/unix", f.proc.cmd.Process.Pid))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotYet, err)
 	}
-	if err := conn.Close(); err != nil {
-		return fmt.Errorf("lab: fabric: %w", err)
+	if !strings.Contains(string(sockets), "@"+f.socket+":ctl") {
+		return errNotYet
 	}
 	_, err = f.Exec(ctx, f.observer(), "smpquery", "-D", "nodedesc", "0")
 	return err
@@ -175,7 +193,7 @@ func (f *Fabric) Exec(ctx context.Context, host string, argv ...string) ([]byte,
 func (f *Fabric) execOnce(ctx context.Context, host, path string, args []string) (stdout []byte, stderr string, err error) {
 	var out bytes.Buffer
 	p, err := startProcess(filepath.Base(path), command{
-		argv: append([]string{path}, args...), dir: f.dir, stdout: &out, deathSignal: syscall.SIGKILL,
+		argv: f.argv(path, args...), dir: f.dir, stdout: &out, deathSignal: syscall.SIGKILL,
 		env: append(f.Environ(host), "PATH="+searchPath),
 	})
 	if err != nil {

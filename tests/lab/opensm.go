@@ -33,7 +33,7 @@ func (f *Fabric) StartOpenSM(ctx context.Context, host string, args ...string) (
 	}
 	sm := &OpenSM{dir: dir}
 	for range pidClashTries {
-		err = sm.start(ctx, f.Environ(host), args)
+		err = sm.start(ctx, f, host, args)
 		if err == nil || !strings.Contains(err.Error(), pidClash) {
 			break
 		}
@@ -45,20 +45,19 @@ func (f *Fabric) StartOpenSM(ctx context.Context, host string, args ...string) (
 	return sm, nil
 }
 
-func (sm *OpenSM) start(ctx context.Context, environ, args []string) error {
+func (sm *OpenSM) start(ctx context.Context, f *Fabric, host string, args []string) error {
 	path, err := findTool("opensm")
 	if err != nil {
 		return err
 	}
 	sm.proc, err = startProcess("opensm", command{
-		argv: append([]string{
-			path,
+		argv: f.argv(path, append([]string{
 			"-F", filepath.Join(sm.dir, "opensm.conf"),
 			"-P", filepath.Join(sm.dir, "partitions.conf"),
 			"-f", sm.LogFile(),
-		}, args...),
+		}, args...)...),
 		dir: sm.dir, deathSignal: syscall.SIGKILL,
-		env: append([]string{"PATH=" + searchPath, "OSM_TMP_DIR=" + sm.dir, "OSM_CACHE_DIR=" + sm.dir}, environ...),
+		env: append([]string{"PATH=" + searchPath, "OSM_TMP_DIR=" + sm.dir, "OSM_CACHE_DIR=" + sm.dir}, f.Environ(host)...),
 	})
 	if err != nil {
 		return err
