@@ -19,6 +19,9 @@ image "opensm" {
   unit "opensm-ports.service" {
     state = "enabled"
   }
+  unit "opensm-watch.timer" {
+    state = "enabled"
+  }
 
   runtime {
     network   = "host" # umad devices belong to the initial network namespace

@@ -22,7 +22,7 @@ version_added: 0.1.0
 description:
   - Returns one sentence per fault, each with its place, the value and the cure.
   - An empty list means that OpenSM reads the rendered file as it is meant.
-positional: allow_both_pkeys
+positional: allow_both_pkeys, reserved
 options:
   _input:
     description: The list of partitions, in the form of O(ibforge.fabric.ib_opensm#role:ib_opensm_partitions).
@@ -33,6 +33,11 @@ options:
     description: Whether OpenSM runs with C(allow_both_pkeys TRUE); without it C(both) silently means C(full).
     type: bool
     default: false
+  reserved:
+    description: First and last PKey of a range that no partition may have, or an empty list.
+    type: list
+    elements: int
+    default: []
 """
 
 EXAMPLES = r"""
@@ -58,6 +63,7 @@ KEYS = {"name", "pkey", "ipoib", "indx0", "mtu", "rate", "members"}
 MEMBER_KEYS = {"port", "membership"}
 # osm_prtn_t.name holds 31 characters and a NUL; a leading digit would make
 # OpenSM read a lone name as the PKey.
+MARK_NAME = "ibforge-config"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}\Z")
 GUID = re.compile(r"0x[0-9a-fA-F]{16}\Z")
 PKEY = re.compile(r"0x[0-9a-fA-F]{1,4}\Z")
@@ -76,10 +82,13 @@ def parse_pkey(value):
     return None
 
 
-def _pkey_fault(value):
+def _pkey_fault(value, reserved):
     pkey = parse_pkey(value)
     if pkey is None:
         return f"pkey {value!r} is not a PKey: write a number or a string such as \"0x0011\""
+    if reserved and pkey != DEFAULT_PKEY and reserved[0] <= pkey <= reserved[-1]:
+        return (f"pkey {value!r} is between {reserved[0]:#06x} and {reserved[-1]:#06x}, where one marks the configuration: "
+                "take another, or move the range by ib_opensm_mark_pkeys")
     if 1 <= pkey <= DEFAULT_PKEY:
         return None
     cure = "use 0x0001 to 0x7fff"
@@ -189,14 +198,16 @@ def _group_faults(partition):
     return faults
 
 
-def _partition_faults(partition, names, pkeys, allow_both_pkeys):
+def _partition_faults(partition, names, pkeys, allow_both_pkeys, reserved):
     faults = _unknown_keys(partition, KEYS)
     name, pkey = partition.get("name"), parse_pkey(partition.get("pkey"))
     if not isinstance(name, str) or not NAME.match(name):
         faults.append(f"name {name!r}: write a letter, then at most 30 letters, digits, '_', '.' or '-'")
+    elif reserved and name == MARK_NAME:
+        faults.append(f"name '{name}' is that of the partition which marks the configuration: take another")
     elif name in names:
         faults.append(f"name '{name}' is taken by partitions[{names[name]}]")
-    fault = _pkey_fault(partition.get("pkey"))
+    fault = _pkey_fault(partition.get("pkey"), reserved)
     if fault:
         faults.append(fault)
     elif pkey in pkeys:
@@ -205,7 +216,7 @@ def _partition_faults(partition, names, pkeys, allow_both_pkeys):
     return faults + _group_faults(partition) + _members_faults(partition, allow_both_pkeys)
 
 
-def partition_faults(partitions, allow_both_pkeys=False):
+def partition_faults(partitions, allow_both_pkeys=False, reserved=()):
     """Return one sentence per fault; see DOCUMENTATION."""
     if not isinstance(partitions, list):
         return ["partitions is not a list"]
@@ -215,7 +226,7 @@ def partition_faults(partitions, allow_both_pkeys=False):
             faults.append(f"partitions[{index}]: not a mapping with name, pkey and members")
             continue
         place = f"partitions[{index}] ({partition.get('name')})"
-        faults += [f"{place}: {fault}" for fault in _partition_faults(partition, names, pkeys, allow_both_pkeys)]
+        faults += [f"{place}: {fault}" for fault in _partition_faults(partition, names, pkeys, allow_both_pkeys, reserved)]
         if isinstance(partition.get("name"), str):
             names.setdefault(partition["name"], index)
         pkeys.setdefault(parse_pkey(partition.get("pkey")), index)

@@ -80,7 +80,8 @@ def main():
         code, out, err = engine_of(module.params, module.params["timeout"]).execute(module.params["name"], module.params["argv"])
     except EngineError as error:
         code, out, err = -1, "", str(error)
-    module.exit_json(changed=True, rc=code, stdout=out, stderr=err)
+    # Ansible takes an exit code for a failure where nobody says otherwise.
+    module.exit_json(changed=True, failed=False, rc=code, stdout=out, stderr=err)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,10 @@
-"""What the tests of the collection share."""
+"""What the tests of the collection share.
+
+Two variables have them run under another ansible-core than that of the main
+environment, see tests/tools/ansible_matrix.sh: IBFORGE_ANSIBLE_BIN, where its
+commands are, and IBFORGE_ANSIBLE_COLLECTIONS, where the collections are that
+ours depends on. What runs no Ansible command is left out then.
+"""
 
 import os
 import pathlib
@@ -9,7 +15,42 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
-BIN = pathlib.Path(sys.executable).parent
+BIN = pathlib.Path(os.environ.get("IBFORGE_ANSIBLE_BIN", pathlib.Path(sys.executable).parent))
+DEPENDENCIES = os.environ.get("IBFORGE_ANSIBLE_COLLECTIONS", "")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "IBFORGE_ANSIBLE_BIN" in os.environ:
+        left_out = [item for item in items if not {"ansible", "installed"} & set(item.fixturenames)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def commands(home, collections):
+    """Return a function that runs an Ansible command with these collections; home is Ansible's own."""
+    environment = {
+        **os.environ,
+        # ansible-playbook calls others of its release.
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "ANSIBLE_COLLECTIONS_PATH": ":".join(filter(None, [str(collections), DEPENDENCIES])),
+        # Both are to become the only way: an injected fact, and a condition that is no boolean.
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "ANSIBLE_ALLOW_BROKEN_CONDITIONALS": "False",
+        "ANSIBLE_DEPRECATION_WARNINGS": "True",
+        "ANSIBLE_NOCOLOR": "1",
+        # Modules without a file of their own each.
+        "ANSIBLE_PIPELINING": "True",
+        # Leaves no .ansible directory in the tree or in the home of whoever runs this.
+        "ANSIBLE_HOME": str(home),
+    }
+
+    def run(command, *arguments, cwd=HERE):
+        done = subprocess.run([BIN / command, *arguments], cwd=cwd, env=environment,
+                              text=True, capture_output=True, check=False)
+        assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -19,19 +60,4 @@ def ansible(tmp_path_factory):
     namespace = home / "ansible_collections" / "ibforge"
     namespace.mkdir(parents=True)
     (namespace / "fabric").symlink_to(ROOT, target_is_directory=True)
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(home),
-        "ANSIBLE_INJECT_FACT_VARS": "False",
-        "ANSIBLE_NOCOLOR": "1",
-        # Modules without a file of their own each.
-        "ANSIBLE_PIPELINING": "True",
-        # Leaves no .ansible directory in the tree or in the home of whoever runs this.
-        "ANSIBLE_HOME": str(home / "home"),
-    }
-
-    def run(command, *arguments, cwd=HERE):
-        return subprocess.run([BIN / command, *arguments], cwd=cwd, env=environment,
-                              text=True, capture_output=True, check=False)
-
-    return run
+    return commands(home / "home", home)

@@ -66,7 +66,7 @@ def test_precheck(ansible, private, agent, tmp_path):
         done = ansible("ansible-playbook", "-i", "bad_host.inventory.yml", "-e", json.dumps(given | private), *limit, "bad_input.yml")
         assert done.returncode == 0, done.stdout + done.stderr
         assert [engine.changes for engine in engines.values()] == [[], [], [], []]
-    assert done.stdout.count("rescued=1") == 10 and done.stdout.count("rescued=0") == 4 + (own_segment() is not None), done.stdout
+    assert done.stdout.count("rescued=1") == 12 and done.stdout.count("rescued=0") == 4 + (own_segment() is not None), done.stdout
     assert "changed=0" in done.stdout and "changed=1" not in done.stdout
     # Nothing was written on the host, and the agent was not run.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["agent", "kernel", "portmap.d"]
@@ -185,6 +185,67 @@ def test_configuration_of_ufm(deploy, tmp_path):
     done = deploy("ib_ufm", variables, volumes=volumes)
     assert (etc / "admin_password").read_text() == password
     assert done.changes[0][1]["Labels"]["io.ibforge.ufm.config"] != label
+
+
+# A password that is generated while the password of a vault is given is kept encrypted with it.
+@needs_root
+def test_password_in_a_vault(deploy, tmp_path):
+    etc, credentials, vault = tmp_path / "etc", tmp_path / "credentials", tmp_path / "vault-password"
+    vault.write_text("correct horse battery staple\n")
+    given = ["--vault-password-file", str(vault)]
+    variables = {"ib_neo_credentials_file": str(credentials / "neo")}
+    more = {"volumes": [{"name": "config", "path": "/etc/ibforge/neo", "host": "/etc/ibforge/neo", "read_only": True}], "devices": [], "modules": []}
+
+    done = deploy("ib_neo", variables, *given, **more)
+    assert len(done.changes) == 1, done.stdout
+    kept = (credentials / "neo").read_text()
+    password = (etc / "admin_password").read_text().strip()
+    assert kept.startswith("$ANSIBLE_VAULT;1.1;AES256\n") and password not in kept
+    assert modes(credentials) == {".": "0o700", "neo": "0o600"}
+    assert len(password) == 20 and password.isalnum() and password not in done.stdout
+
+    # It is read again, and stays.
+    done = deploy("ib_neo", variables, *given, **more)
+    assert (etc / "admin_password").read_text().strip() == password and (credentials / "neo").read_text() == kept
+    assert "Copy certificate and password" not in done.stdout.replace("skipping", "") or "changed: [node] => (item" not in done.stdout
+
+    # Without the vault's password nothing is written, nor generated anew.
+    done = deploy("ib_neo", variables, **more)
+    assert done.returncode == 2 and done.changes == []
+    assert f"the file {credentials}/neo is encrypted and cannot be decrypted: pass the password of its vault" in done.stdout
+    assert (credentials / "neo").read_text() == kept
+
+    # The operator's choice among several, as ansible-vault itself makes it.
+    (credentials / "neo").unlink()
+    done = deploy("ib_neo", variables, "--vault-id", f"site@{vault}", **more)
+    assert len(done.changes) == 1, done.stdout
+    assert (credentials / "neo").read_text().startswith("$ANSIBLE_VAULT;1.2;AES256;site\n")
+
+
+@needs_root
+def test_files_of_the_operator(deploy, tmp_path):
+    etc, config = tmp_path / "etc", tmp_path / "config"
+    licence = tmp_path / "site.lic"
+    licence.write_bytes(b"not \xff UTF-8\n")
+    (config / "ufm" / "node").mkdir(parents=True)
+    (config / "ufm" / "gv.cfg").write_text("[Logging]\nsyslog = true\nsyslog_addr = 192.0.2.1:514\n")
+    (config / "ufm" / "node" / "gv.cfg").write_text("[Logging]\nsyslog_addr = {{ collector }}\n")
+    (config / "neo").mkdir()
+    (config / "neo" / "syslog.json").write_text(json.dumps({"event_log": {"severity": "DEBUG"}}))
+    common = {"ibforge_config_dirs": [str(config)], "collector": "192.0.2.9:514"}
+
+    done = deploy("ib_ufm", common | {"ib_ufm_licenses": [str(licence)], "ib_ufm_admin_password": "hunter2_hunter2",
+                                      "ib_ufm_gv_cfg": {"Logging": {"syslog": False, "ufm_syslog": True}}},
+                  volumes=[{"name": "config", "path": "/a", "host": "/a", "read_only": True}, {"name": "licenses", "path": "/b", "host": "/b", "read_only": True}])
+    assert len(done.changes) == 1, done.stdout
+    assert "[Logging]\nsyslog = true\nsyslog_addr = 192.0.2.9:514\nufm_syslog = true\n" in (etc / "gv.cfg").read_text()
+    assert (etc / "licenses" / "site.lic").read_bytes() == licence.read_bytes()
+
+    done = deploy("ib_neo", common | {"ib_neo_admin_password": "correct-horse-20", "ib_neo_config_dir": str(tmp_path / "neo"), "ib_neo_syslog_severity": "ERROR"},
+                  volumes=[{"name": "config", "path": "/a", "host": "/a", "read_only": True}], devices=[], modules=[])
+    assert len(done.changes) == 1, done.stdout
+    written = json.loads((tmp_path / "neo" / "syslog.json").read_text())
+    assert written["event_log"] == {"active": True, "severity": "DEBUG"} and written["web_info_log"]["severity"] == "ERROR"
 
 
 @needs_root
