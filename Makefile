@@ -60,7 +60,7 @@ lint: ## golangci-lint, ansible-lint and yamllint
 .PHONY: golden
 golden: build ## rewrite the golden files from what the code does now
 	@UPDATE=1 $(GO) test -tags=$(TAGS) -count=1 ./builder/... ./tests/stories/... ./tests/arch/...
-	@UPDATE=1 .cache/venv/bin/pytest -q -p no:cacheprovider tests/kolla
+	@UPDATE=1 .cache/venv/bin/pytest -q -p no:cacheprovider tests/kolla tests/docs
 
 .PHONY: fmt
 fmt: setup ## format the Go code

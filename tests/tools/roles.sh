@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH=$PWD/.cache/bin:$PWD/.cache/venv/bin:$PATH
 tests/tools/setup.sh python
-exec pytest -q -p no:cacheprovider tests/roles tests/kolla
+exec pytest -q -p no:cacheprovider tests/roles tests/kolla tests/docs
