@@ -84,11 +84,6 @@ func newStory(t *testing.T, c cell, v variants) *story {
 		t.Fatal(err)
 	}
 	s.vars["ib_ufm_extra_volumes"] = []string{lives.LibraryVolume(), "/root/simulator.conf:/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
-	for _, key := range slices.Collect(maps.Keys(s.vars)) {
-		if strings.HasSuffix(key, "_docker_host") || strings.HasSuffix(key, "_config_dir") || strings.HasPrefix(key, "ansible_") {
-			delete(s.vars, key) // as on any other host
-		}
-	}
 	maps.Copy(s.vars, s.host.Variables())
 	s.vars["container_engine"] = c.engine
 	s.vars["ib_opensm_destroy_data"], s.vars["ib_ufm_destroy_data"], s.vars["ib_neo_destroy_data"] = true, true, true

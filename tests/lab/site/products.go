@@ -47,14 +47,9 @@ func (s Site) ProductVariables() (map[string]any, error) {
 			return nil, fmt.Errorf("writing the site: %w", err)
 		}
 	}
-	return map[string]any{
-		"ansible_connection":         "local",
-		"ansible_python_interpreter": s.Python,
-		"ibforge_become":             false,
-		"ib_ufm_docker_host":         s.Engine.Host(),
-		"ib_ufm_image_source":        "archive",
-		"ib_ufm_config_dir":          filepath.Join(s.Dir, "etc-ufm"),
-		"ib_ufm_simulated_fabric":    true,
+	return s.reach(map[string]any{
+		"ib_ufm_image_source":     "archive",
+		"ib_ufm_simulated_fabric": true,
 		// It must be up and have an address; the simulator has none of its own.
 		"ib_ufm_fabric_interface": "lo",
 		"ib_ufm_licenses":         []string{licence},
@@ -64,7 +59,7 @@ func (s Site) ProductVariables() (map[string]any, error) {
 		"ib_neo_image_source":     "archive",
 		"ib_neo_config_dir":       filepath.Join(s.Dir, "etc-neo"),
 		"ib_neo_admin_password":   AdminPassword,
-	}, nil
+	}, "ufm", "neo"), nil
 }
 
 // WriteGroups writes an inventory in which this machine is in these groups.

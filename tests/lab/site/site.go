@@ -21,6 +21,7 @@ type Site struct {
 	Dir string
 	// Python is the interpreter for Ansible's modules; it has the docker SDK.
 	Python string
+	// Engine is nil on a host of its own, which has the engines that it has.
 	Engine *lab.Engine
 	Fabric *lab.Fabric
 }
@@ -41,17 +42,26 @@ func (s Site) Variables() map[string]any {
 		k, v, _ := strings.Cut(kv, "=")
 		env[k] = v
 	}
-	return map[string]any{
-		"ansible_connection":         "local",
-		"ansible_python_interpreter": s.Python,
-		"ibforge_become":             false,
-		"ib_opensm_docker_host":      s.Engine.Host(),
+	return s.reach(map[string]any{
 		"ib_opensm_image_source":     "archive",
-		"ib_opensm_config_dir":       s.ConfigDir(),
 		"ib_opensm_simulated_fabric": true,
 		"ib_opensm_extra_volumes":    []string{s.LibraryVolume()},
 		"ib_opensm_environment":      env,
+	}, "opensm")
+}
+
+// reach adds how Ansible and the roles of these services come to the host.
+func (s Site) reach(vars map[string]any, services ...string) map[string]any {
+	vars["ibforge_become"] = false
+	if s.Engine == nil {
+		return vars
 	}
+	vars["ansible_connection"], vars["ansible_python_interpreter"] = "local", s.Python
+	for _, service := range services {
+		vars["ib_"+service+"_docker_host"] = s.Engine.Host()
+		vars["ib_"+service+"_config_dir"] = filepath.Join(s.Dir, "etc-"+service)
+	}
+	return vars
 }
 
 // WriteInventory writes an inventory with OpenSM on this machine.
