@@ -48,7 +48,7 @@ def opensm_disagreements(plans, host):
                 differ = [name for name in names if fabric["shared"].get(name) != theirs["shared"].get(name)]
                 if differ:
                     faults.append(f"the subnet managers of fabric {fabric['name']} on {host} and {other} do not agree on {', '.join(differ)}: "
-                                  "give both the same, in the variables of their group")
+                                  "give both the same, in the variables or the files of their group")
     return faults
 
 

@@ -18,7 +18,7 @@ name: opensm_option_faults
 short_description: Find what is wrong with options for opensm.conf
 version_added: 0.1.0
 description:
-  - Returns one sentence per fault, each with the name, the value and the cure.
+  - Returns one sentence per fault, each with the name, the value and the cure. The value of a key is not shown.
 positional: known, managed
 options:
   _input:
@@ -50,6 +50,9 @@ _value:
 
 # strtoul() with base 0 reads 010 as eight, so a leading zero is refused.
 NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|0|[1-9][0-9]*)\Z")
+# What keeps strangers from managing the fabric: no message shows their values.
+KEYS = ("m_key", "sa_key", "sm_key", "cc_key")
+KEY = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
 # fgets() in osm_subn_parse_conf_file reads 1022 characters of a line; what is
 # beyond would be read as another option.
 LINE_LIMIT = 1022
@@ -68,6 +71,8 @@ def _number_fault(value, kind, limit):
 
 def _value_fault(name, value, option):
     kind = option["type"]
+    if name in KEYS:
+        return None if KEY.match(str(value)) else "is not 0x and at most 16 hexadecimal digits, in quotes"
     if kind == "boolean":
         return None if isinstance(value, bool) else f"is not a boolean: {value!r}; write true or false"
     if kind != "string":

@@ -8,6 +8,7 @@ import re
 
 from ansible_collections.ibforge.fabric.plugins.filter.opensm_option_faults import opensm_option_faults
 from ansible_collections.ibforge.fabric.plugins.filter.partition_faults import partition_faults
+from ansible_collections.ibforge.fabric.plugins.filter.partitions_text_faults import partitions_text_faults
 from ansible_collections.ibforge.fabric.plugins.plugin_utils import opensm_fabrics, opensm_files
 
 DOCUMENTATION = r"""
@@ -21,7 +22,9 @@ description:
 positional: host, hostvars, groups, known, managed
 options:
   _input:
-    description: Settings of P(ibforge.fabric.ib_opensm#role), without their prefix.
+    description:
+      - Settings of P(ibforge.fabric.ib_opensm#role), without their prefix.
+      - C(operator) is what the operator's own files say, C(options) and the text C(partitions) by fabric. They win.
     type: dict
     required: true
   host:
@@ -62,7 +65,11 @@ _value:
 PLAIN = ("allow_both_pkeys", "lmc", "log_max_size", "part_enforce", "polling_retry_number", "sm_priority", "sminfo_polling_timeout",
          "subnet_prefix", "sweep_interval")
 KEYS = ("m_key", "sa_key", "sm_key")
-KEY = re.compile(r"0x[0-9a-fA-F]{1,16}\Z")
+# Of the managed options, those that the operator's opensm.conf may not change
+# either: the image, the host's files or the other hosts rely on them.
+KEPT = ("allow_both_pkeys", "console", "daemon", "dump_files_dir", "guid", "log_file", "no_partition_enforcement", "partition_config_file", "sm_priority")
+MARK_LINE = re.compile(rf"^[ \t]*{opensm_files.MARK_NAME}[ \t]*[=,:]", re.MULTILINE)
+NOTHING = {"options": {}, "partitions": ""}
 # A port that came up just now learns of its master within seconds.
 SETTLE_SECONDS = 10
 
@@ -76,17 +83,38 @@ def _options(settings, directory):
     return dict(options, **settings["extra_config"], **keys)
 
 
-def _faults(settings, options, known, managed):
+def _partitions_faults(settings, text):
     both, marks = settings["allow_both_pkeys"], settings["mark_pkeys"]
-    faults = ["ib_opensm_" + fault for fault in partition_faults(settings["partitions"], both, marks)]
+    if not text:
+        return ["ib_opensm_" + fault for fault in partition_faults(settings["partitions"], both, marks)]
+    faults = ["partitions.conf: " + fault for fault in partitions_text_faults(text, both, marks)]
+    if marks and MARK_LINE.search(text):
+        faults.append(f"partitions.conf: the name '{opensm_files.MARK_NAME}' is that of the partition which marks the configuration: take another")
+    return faults
+
+
+def _faults(settings, options, operator, known, managed):
+    marks = settings["mark_pkeys"]
+    faults = _partitions_faults(settings, operator["partitions"])
     faults += ["ib_opensm_extra_config: " + fault for fault in opensm_option_faults(settings["extra_config"], known, managed)]
-    others = {name: value for name, value in options.items() if name not in settings["extra_config"] and name not in KEYS}
+    kept = {name: why for name, why in managed.items() if name in KEPT}
+    faults += ["opensm.conf: " + fault for fault in opensm_option_faults(operator["options"], known, kept)]
+    others = {name: value for name, value in options.items() if name not in settings["extra_config"]}
     faults += ["ib_opensm_" + fault for fault in opensm_option_faults(others, known)]
-    # Without their values, which are secret.
-    faults += [f"ib_opensm_{name} is not 0x and at most 16 hexadecimal digits, in quotes"
-               for name in KEYS if settings[name] and not KEY.match(str(settings[name]))]
     if marks and not (len(marks) == 2 and 0 < marks[0] < marks[1] < 0x7FFF):
         faults.append("ib_opensm_mark_pkeys: give the first and the last PKey of a range below 0x7fff, or an empty list for no mark")
+    return faults
+
+
+def _prefix_faults(fabrics, host):
+    """Refuse two fabrics of a host that it could not tell apart by their addresses."""
+    faults, prefixes = [], {}
+    for fabric in fabrics:
+        prefix = str(fabric["options"]["subnet_prefix"]).lower()
+        if prefix in prefixes:
+            faults.append(f"fabrics {prefixes[prefix]} and {fabric['name']} have one subnet_prefix, {prefix}, by which {host} could not tell their addresses: "
+                          "give one of them another in ib_opensm_fabrics")
+        prefixes[prefix] = fabric["name"]
     return faults
 
 
@@ -100,23 +128,27 @@ def _process(fabrics, known, environment):
 def opensm_plan(base, host, hostvars, groups, known, managed):
     """Return the plan; see DOCUMENTATION."""
     base = dict(base)
-    environment = base.pop("environment")
+    environment, operator = base.pop("environment"), base.pop("operator")
     fabrics, faults = opensm_fabrics.resolve(
         base, host, *(opensm_fabrics.variables_of(hostvars, groups.get(group, [])) for group in ("ib_opensm", "ib_ufm")))
     for fabric in fabrics:
         fabric["place"] = f"{fabric['name']}/" if len(fabrics) > 1 else ""
-        settings = fabric.pop("settings")
-        fabric["options"] = _options(settings, f"/etc/opensm/{fabric['place']}".rstrip("/"))
-        wrong = _faults(settings, fabric["options"], known, managed)
+        settings, own = fabric.pop("settings"), operator.get(fabric["name"], NOTHING)
+        options = _options(settings, f"/etc/opensm/{fabric['place']}".rstrip("/"))
+        wrong = _faults(settings, options, own, known, managed)
+        fabric.update(options={**options, **own["options"]}, operator=own)
         faults += [f"fabric {fabric['name']}: {fault}" if len(fabrics) > 1 else fault for fault in wrong]
         fabric.update(settings=settings, ports=settings["port_guids"], priority=settings["sm_priority"])
+    faults += _prefix_faults(fabrics, host)
     if faults:
         return {"faults": faults, "fabrics": [], "files": {}, "digest": "", "process": ""}
     process = _process(fabrics, known, environment)
     files = {}
     for fabric in fabrics:
-        settings, options = fabric.pop("settings"), fabric.pop("options")
-        partitions = opensm_files.partitions_text(settings["partitions"])
+        settings, options, own = fabric.pop("settings"), fabric.pop("options"), fabric.pop("operator")
+        partitions = own["partitions"] or opensm_files.partitions_text(settings["partitions"])
+        # What is appended begins a line.
+        partitions += "" if partitions.endswith("\n") else "\n"
         fabric["shared"], fabric["mark"] = opensm_files.shared(options, partitions), None
         if settings["mark_pkeys"]:
             fabric["mark"] = opensm_files.mark(fabric["shared"], *settings["mark_pkeys"])

@@ -88,13 +88,6 @@ def _port_faults(fabrics, peers, host):
             elif port in seen:
                 faults.append(f"port {port} is on fabric {seen[port]} and on {fabric['name']}: a port is on one fabric")
             seen[port] = fabric["name"]
-    prefixes = {}
-    for fabric in fabrics:
-        prefix = str(fabric["settings"]["subnet_prefix"]).lower()
-        if prefix in prefixes:
-            faults.append(f"fabrics {prefixes[prefix]} and {fabric['name']} have one subnet_prefix, {prefix}, by which {host} could not tell their addresses: "
-                          "give one of them another in ib_opensm_fabrics")
-        prefixes[prefix] = fabric["name"]
     for other, variables in peers.items():
         theirs = list(variables.get("ib_opensm_port_guids") or [])
         for overrides in (variables.get("ib_opensm_fabrics") or {}).values():

@@ -9,7 +9,7 @@ from test_partition_faults import load
 
 opensm_option_faults = load("opensm_option_faults")
 ROLE = pathlib.Path(__file__).parents[2] / "roles" / "ib_opensm"
-VARS = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+VARS = yaml.safe_load((ROLE / "vars" / "main" / "options.yml").read_text())
 KNOWN, MANAGED = VARS["_ib_opensm_known_options"], VARS["_ib_opensm_managed_options"]
 
 

@@ -10,14 +10,16 @@ from conftest import ROOT
 KNOWN = {name: {"type": "uint32", "reload": name != "lmc"} for name in (
     "lmc", "log_max_size", "polling_retry_number", "sminfo_polling_timeout", "sweep_interval")}
 KNOWN |= {"sm_priority": {"type": "uint8", "reload": True, "max": 15}, "subnet_prefix": {"type": "uint64", "reload": False},
-          "allow_both_pkeys": {"type": "boolean", "reload": False}, "m_key": {"type": "uint64", "reload": True}}
+          "allow_both_pkeys": {"type": "boolean", "reload": False}}
+KNOWN |= {name: {"type": "uint64", "reload": True} for name in ("m_key", "sm_key", "cc_key")}
 KNOWN |= {name: {"type": "string", "reload": False} for name in ("part_enforce", "routing_engine", "partition_config_file")}
 DEFAULT = {"name": "Default", "pkey": 0x7FFF, "ipoib": True, "members": [{"port": "ALL", "membership": "full"}]}
 BASE = {
     "fabric": "fabric", "fabrics": {}, "environment": {}, "port_guids": [], "partitions": [DEFAULT], "allow_both_pkeys": False,
     "part_enforce": "both", "sm_priority": None, "mark_pkeys": [0x7000, 0x7FFE], "sminfo_polling_timeout": None,
     "polling_retry_number": None, "sweep_interval": 10, "routing_engine": [], "lmc": 0, "subnet_prefix": "0xfe80000000000000",
-    "log_max_size": 100, "m_key": "", "sa_key": "", "sm_key": "", "extra_config": {}}
+    "log_max_size": 100, "m_key": "", "sa_key": "", "sm_key": "", "extra_config": {}, "operator": {}}
+MANAGED = {"lmc": "use ib_opensm_lmc", "m_key": "use ib_opensm_m_key", "sm_priority": "use ib_opensm_sm_priority"}
 ONE, TWO = "0x0002c903000e0b72", "0xf45214030038aa01"
 
 
@@ -41,10 +43,16 @@ def plan(filters):
     def run(host="ctl1", hosts=None, ufm=None, **changes):
         hosts = hosts or {"ctl1": {}}
         return filters["opensm_plan"]({**BASE, **changes}, host, {**hosts, **(ufm or {})},
-                                      {"ib_opensm": list(hosts), "ib_ufm": list(ufm or {})}, KNOWN, {"lmc": "use ib_opensm_lmc"})
+                                      {"ib_opensm": list(hosts), "ib_ufm": list(ufm or {})}, KNOWN, MANAGED)
     return run
 
 
+def own(options=None, partitions="", fabric="fabric"):
+    """What the operator's files say of a fabric."""
+    return {"operator": {fabric: {"options": options or {}, "partitions": partitions}}}
+
+
+OPEN = "# ours\nDefault=0x7fff, ipoib: ALL=full;"
 THREE = {"ctl1": {}, "ctl2": {}, "ctl3": {}}
 
 
@@ -126,6 +134,15 @@ def test_many_members_take_several_lines(plan):
     ({"mark_pkeys": [0x7000, 0x7FFF]}, ["ib_opensm_mark_pkeys"]),
     ({"extra_config": {"lmc": 1}}, ["use ib_opensm_lmc"]),
     ({"m_key": "secret"}, ["ib_opensm_m_key"]),
+    ({"extra_config": {"cc_key": "secret"}}, ["ib_opensm_extra_config: cc_key"]),
+    (own({"sm_key": "secret"}), ["opensm.conf: sm_key is not 0x"]),
+    (own({"sm_priority": "3"}), ["opensm.conf: sm_priority may not be set here: use ib_opensm_sm_priority"]),
+    (own({"sweep_intervall": "3"}), ["opensm.conf: sweep_intervall", "did you mean sweep_interval"]),
+    (own(partitions="Default=0x7fff: ALL=ful;"), ["partitions.conf: line 1", "'ful'"]),
+    (own(partitions=OPEN + "\nt=0x7abc: ALL=full;"), ["partitions.conf: line 3", "reserved"]),
+    (own(partitions=OPEN + "\nibforge-config=0x10: ALL=full;"), ["partitions.conf", "marks the configuration"]),
+    ({"fabrics": {"a": {"port_guids": [ONE]}, "b": {"port_guids": [TWO], "subnet_prefix": "0x1"}},
+      **own({"subnet_prefix": "0x1"}, fabric="a")}, ["one subnet_prefix", "a and b"]),
 ])
 def test_faults(plan, given, words):
     planned = plan(**given)
@@ -133,6 +150,32 @@ def test_faults(plan, given, words):
     assert len(planned["faults"]) == 1, planned["faults"]
     assert all(word in planned["faults"][0] for word in words), planned["faults"]
     assert "secret" not in planned["faults"][0]
+
+
+def test_the_operators_options_win(plan):
+    planned = plan(sweep_interval=11, m_key="0x1", extra_config={"cc_key": "0x3"}, **own({"sweep_interval": "12", "m_key": "0x2", "lmc": "1"}))
+    assert planned["faults"] == []
+    assert [options(planned)[name] for name in ("sweep_interval", "m_key", "lmc", "cc_key")] == ["12", "0x2", "1", "0x3"]
+    # What the fabric has is what counts, whichever way it was said.
+    same = plan(sweep_interval=12, m_key="0x2", lmc=1, extra_config={"cc_key": "0x3"})
+    assert planned["fabrics"][0]["mark"] == same["fabrics"][0]["mark"] and planned["files"] == same["files"]
+    assert planned["process"] != plan(sweep_interval=11, m_key="0x1", extra_config={"cc_key": "0x3"})["process"]
+
+
+def test_the_operators_partitions(plan):
+    planned = plan(**own(partitions=OPEN))
+    mark = planned["fabrics"][0]["mark"]
+    lines = planned["files"]["partitions.conf"].splitlines()
+    assert lines[:2] == OPEN.splitlines() and lines[-1] == f"ibforge-config={mark:#06x}: SELF=full;"
+    assert mark != plan(**own(partitions=OPEN.replace("ipoib", "indx0")))["fabrics"][0]["mark"]
+    # Nobody marks the configuration, and its range is free.
+    assert plan(mark_pkeys=[], **own(partitions=OPEN + "\nt=0x7abc: ALL=full;\n"))["files"]["partitions.conf"] == OPEN + "\nt=0x7abc: ALL=full;\n"
+
+
+def test_each_fabric_has_files_of_the_operator(plan):
+    planned = plan(fabrics={"a": {"port_guids": [ONE]}, "b": {"port_guids": [TWO], "subnet_prefix": "0x1"}}, **own({"sweep_interval": "9"}, OPEN, "b"))
+    assert options(planned, "b/opensm.conf")["sweep_interval"] == "9" and options(planned, "a/opensm.conf")["sweep_interval"] == "10"
+    assert planned["files"]["b/partitions.conf"].startswith(OPEN) and not planned["files"]["a/partitions.conf"].startswith(OPEN)
 
 
 def test_ufm_on_another_fabric(plan):

@@ -55,9 +55,7 @@ func (s Site) ProductVariables() (map[string]any, error) {
 		"ib_ufm_licenses":         []string{licence},
 		"ib_ufm_admin_password":   AdminPassword,
 		"ib_ufm_extra_volumes":    []string{s.LibraryVolume(), dropIn + ":/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"},
-		"ib_neo_docker_host":      s.Engine.Host(),
 		"ib_neo_image_source":     "archive",
-		"ib_neo_config_dir":       filepath.Join(s.Dir, "etc-neo"),
 		"ib_neo_admin_password":   AdminPassword,
 	}, "ufm", "neo"), nil
 }
