@@ -25,7 +25,7 @@ import (
 
 func main() {
 	runs := flag.Int("n", 5, "runs of each side of a cheap row; a row that bootstraps takes 3 at most")
-	only := flag.String("only", "", "measure \"builds\" or \"ports\" alone")
+	only := flag.String("only", "", "measure \"ports\", \"roles\" or \"builds\" alone")
 	port := flag.String("serve", "", "be the server of the port rows; for the benchmark itself")
 	flag.Parse()
 	if *port != "" {
@@ -79,6 +79,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"builds", "opensm on a ready base", b.opensm},
 		{"builds", "a build with nothing changed", b.unchanged},
 		{"builds", "sizes", b.sizes},
+		{"roles", "playbooks with nothing to do", b.roles},
 	} {
 		if b.only != "" && b.only != step.group {
 			continue

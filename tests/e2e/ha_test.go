@@ -59,6 +59,7 @@ func TestFailover(t *testing.T) {
 // A host that was away while the partitions were changed stays out: beside the
 // new master, and after that one's death too. The next change takes it back.
 func TestStaleHostDoesNotBecomeMaster(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.must("deploy", nil)
 	if err := p.awaitMaster("ctl1"); err != nil {
@@ -100,6 +101,7 @@ func TestStaleHostDoesNotBecomeMaster(t *testing.T) {
 // A standby that finds the master on another configuration is not healthy, and
 // is stopped; a change by the playbook leaves no such moment behind.
 func TestDisagreementIsUnhealthy(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	p.must("deploy", nil)
 	if err := p.awaitMaster("ctl1"); err != nil {
@@ -130,7 +132,8 @@ func TestDisagreementIsUnhealthy(t *testing.T) {
 
 // What the hosts' variables say of one another is refused before a file is
 // written.
-func TestHostsThatDoNotAgree(t *testing.T) {
+func TestHostsThatDoNotAgree(t *testing.T) { //nolint:tparallel // the cases are of one pair of hosts
+	t.Parallel()
 	p := newPair(t)
 	for _, c := range []struct {
 		name string
