@@ -139,6 +139,11 @@ type PortMap struct {
 	// Cgroup is the service's cgroup, an absolute path below the root of the
 	// cgroup v2 tree such as "/ibforge-ib_ufm". Empty in an image.
 	Cgroup string `json:"cgroup,omitempty"`
+	// SystemContainer says that the host is itself a container that runs
+	// systemd, with a cgroup namespace and a network namespace of its own: the
+	// part of the cgroup tree that it sees then has all who can reach a guarded
+	// port. Nobody can find that out from within.
+	SystemContainer bool `json:"system_container,omitempty"`
 	// Ports as in the contract, Host being where the site wants them.
 	Ports []Port `json:"ports"`
 }

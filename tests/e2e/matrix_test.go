@@ -86,6 +86,7 @@ func newStory(t *testing.T, c cell, v variants) *story {
 	s.vars["ib_ufm_extra_volumes"] = []string{lives.LibraryVolume(), "/root/simulator.conf:/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
 	maps.Copy(s.vars, s.host.Variables())
 	s.vars["container_engine"] = c.engine
+	s.vars["ib_service_system_container"] = true // the lab's host has namespaces of its own
 	s.vars["ib_opensm_destroy_data"], s.vars["ib_ufm_destroy_data"], s.vars["ib_neo_destroy_data"] = true, true, true
 	return s
 }

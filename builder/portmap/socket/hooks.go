@@ -93,9 +93,9 @@ func loadHooks(m contract.PortMap, t *target, load loader) ([]hook, error) {
 	hooks := hooksOf(m, t.owner)
 	for i := range hooks {
 		h := &hooks[i]
-		if h.root && !t.wholeTree {
+		if h.root && !t.wholeTree && !m.SystemContainer {
 			closeHooks(hooks)
-			return nil, fmt.Errorf("%w: a guarded port needs the root of the tree, and %s is not it; cure: run on the host, in its own cgroup namespace", ErrNoCgroup, t.root.Name())
+			return nil, fmt.Errorf("%w: a guarded port needs the root of the tree, and %s is not it; cure: run on the host, in its own cgroup namespace; if the host is a container that runs systemd and has a network namespace of its own, set system_container in the map", ErrNoCgroup, t.root.Name())
 		}
 		prog, err := load(h.spec(h.insns))
 		if err != nil {
