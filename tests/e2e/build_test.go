@@ -60,6 +60,7 @@ func TestNothingIsDoneTwice(t *testing.T) {
 }
 
 func TestPlanWritesNothing(t *testing.T) {
+	t.Parallel()
 	need(t)
 	store := filepath.Join(t.TempDir(), "never-made")
 	ok(t, "-C", root, "--store", store, "plan")
@@ -120,6 +121,7 @@ func sleeping(seconds string) []int {
 // A build that is killed in the middle of a step leaves nothing that keeps the
 // next one from working, and that one removes what is left.
 func TestKilledBuild(t *testing.T) {
+	t.Parallel()
 	store := sharedStore(t)
 	const seconds = "86411"
 	cmd, _, stderr := command(t, nil, "-C", slowProject(t, seconds), "--store", store, "build", "slow")
@@ -141,6 +143,7 @@ func TestKilledBuild(t *testing.T) {
 
 // Ctrl-C ends the step's command too, and says that it did.
 func TestInterruptedBuild(t *testing.T) {
+	t.Parallel()
 	store := sharedStore(t)
 	const seconds = "86412"
 	cmd, _, stderr := command(t, nil, "-C", slowProject(t, seconds), "--store", store, "build", "slow")
@@ -165,6 +168,7 @@ func TestInterruptedBuild(t *testing.T) {
 
 // A second build waits for the first and says so.
 func TestStoreIsLocked(t *testing.T) {
+	t.Parallel()
 	store := sharedStore(t)
 	first, _, _ := command(t, nil, "-C", slowProject(t, "3"), "--store", store, "build", "slow")
 	if err := first.Start(); err != nil {

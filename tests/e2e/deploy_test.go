@@ -112,6 +112,7 @@ func (f fixture) awaitPKeys(host string, want ...uint16) {
 // nothing; a new partition is a reload and no restart; and what OpenSM would
 // answer by opening the fabric is refused.
 func TestDeploy(t *testing.T) {
+	onMachine(t)
 	for name, v2 := range map[string]bool{"cgroup v1 or the host's": false, "cgroup v2": true} {
 		t.Run(name, func(t *testing.T) {
 			f := newSite(t, v2)
@@ -185,6 +186,7 @@ func (f fixture) refuses(tenants []map[string]any) {
 
 // The image may come from a registry, by digest.
 func TestDeployFromRegistry(t *testing.T) {
+	onMachine(t)
 	f := newSite(t, false)
 	registry := labtest.Registry(t)
 	ok(t, "--store", f.store, "push", "opensm", "docker://"+registry.Address()+"/ibforge/opensm:1.0", "--plain-http", "--images-file", f.imgfile)
@@ -200,6 +202,7 @@ func TestDeployFromRegistry(t *testing.T) {
 
 // What a host lacks is said with the cure, all of it at once.
 func TestDeployToAHostThatIsNotReady(t *testing.T) {
+	onMachine(t)
 	f := newSite(t, false)
 	f.archive()
 	r, recap := f.deploy(map[string]any{"ib_opensm_simulated_fabric": false}, "--action", "precheck")
@@ -231,6 +234,7 @@ func TestDeployToAHostThatIsNotReady(t *testing.T) {
 
 // The image as such keeps its contract, on both cgroup versions.
 func TestVerify(t *testing.T) {
+	onMachine(t)
 	for name, v2 := range map[string]bool{"cgroup v1 or the host's": false, "cgroup v2": true} {
 		t.Run(name, func(t *testing.T) {
 			f := newSite(t, v2)

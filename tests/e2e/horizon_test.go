@@ -72,6 +72,7 @@ func strays(t *testing.T, mayHave func(conflict.Listener) bool) {
 // controller, and never touch a port that is not theirs: not at any start, not
 // when a container, the engine or a unit is started again.
 func TestBesideHorizon(t *testing.T) {
+	onMachine(t)
 	labtest.Need(t, lab.ApacheTools()...)
 	f := newProducts(t)
 	horizon, err := lab.StartApache(t.Context(), t.TempDir(), 80, 443, nil)
@@ -122,7 +123,7 @@ func TestBesideHorizon(t *testing.T) {
 		answers()
 	})
 	t.Run("containers restarted", func(t *testing.T) {
-		const times = 25 // of each of the two
+		const times = 8 // of each of the two
 		var both sync.WaitGroup
 		for _, name := range []string{"ib_ufm", "ib_neo"} {
 			both.Go(func() {

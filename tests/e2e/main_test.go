@@ -51,6 +51,19 @@ func TestMain(m *testing.M) {
 	}})
 }
 
+// machine is held by the one test that uses what there is once on this machine:
+// ports of its network, and cgroups by the names of services.
+var machine sync.Mutex //nolint:gochecknoglobals // it is one machine
+
+// onMachine runs the test beside those that have hosts or names of their own,
+// and after the others that have not.
+func onMachine(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	machine.Lock()
+	t.Cleanup(machine.Unlock)
+}
+
 // cleaned removes what the tests share once they are done.
 type cleaned struct{ m *testing.M }
 
@@ -115,7 +128,7 @@ func command(t *testing.T, env []string, args ...string) (*exec.Cmd, *bytes.Buff
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "ibforge", args...)
 	cmd.WaitDelay = 10 * time.Second // a killed build's children hold the pipes
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "IBFORGE_LIBEXEC="+libexec(t)), env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	return cmd, &stdout, &stderr
 }

@@ -123,6 +123,7 @@ func product(t *testing.T) (dir, sum string) {
 // says, and none of its layers has the payload; without its hooks it does not
 // listen at all.
 func TestProduct(t *testing.T) {
+	onMachine(t)
 	store := sharedStore(t)
 	docker := labtest.Engine(t, lab.EngineOptions{})
 	dir, sum := product(t)

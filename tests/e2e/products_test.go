@@ -45,19 +45,24 @@ func productStore(t *testing.T) (store string, flags []string) {
 	return store, built.flags
 }
 
-// companions points ibforge to the programs that go beside it.
-func companions(t *testing.T) {
+// libexec is where the programs are that go beside ibforge.
+func libexec(t *testing.T) string {
 	t.Helper()
-	libexec, err := filepath.Abs(filepath.Join(root, "bin"))
+	dir, err := filepath.Abs(filepath.Join(root, "bin"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// companions expects the programs that go beside ibforge.
+func companions(t *testing.T) {
+	t.Helper()
 	for _, name := range []string{"ibforge-ports", "ibforge-portmap"} {
-		if _, err := os.Stat(filepath.Join(libexec, name)); err != nil {
+		if _, err := os.Stat(filepath.Join(libexec(t), name)); err != nil {
 			t.Fatalf("%v: \"make build\" makes it", err)
 		}
 	}
-	t.Setenv("IBFORGE_LIBEXEC", libexec)
 }
 
 // products is a site with UFM and NEO on one host.
@@ -135,6 +140,7 @@ func (f products) changed(t *testing.T, args ...string) int {
 // Both images keep their contracts on a boot with the stand-ins, and no layer
 // has a licence, a private key or anything of the payload.
 func TestVerifyProducts(t *testing.T) {
+	onMachine(t)
 	f := newProducts(t)
 	volumes := f.productVolumes(t)
 	for _, name := range []string{"ufm", "neo"} {

@@ -22,4 +22,4 @@ printf '%5ss  compile\n' $((SECONDS - start))
 exec tests/tools/parts.sh \
 	lint tests/tools/lint.sh \
 	roles tests/tools/roles.sh \
-	'go test' "go test -tags=$tags -timeout 40m ./..."
+	'go test' "go test -tags=$tags -timeout 80m -parallel 4 ./..."
