@@ -113,7 +113,7 @@ func TestDisagreementIsUnhealthy(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := regexp.MustCompile(`ibforge-config=0x\w+`).ReplaceAll(text, []byte("ibforge-config=0x7001"))
-	if err := os.WriteFile(file, other, 0o640); err != nil { //nolint:gosec // the mode that the role gives it
+	if err := os.WriteFile(file, other, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.health("ctl2"); !strings.Contains(got, "another configuration") || !strings.Contains(got, fmt.Sprintf("0x%x", p.guid("ctl1"))) {

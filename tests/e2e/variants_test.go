@@ -17,15 +17,10 @@ type variants map[string]string
 
 func buildVariants(t *testing.T) variants {
 	t.Helper()
-	if d := os.Getenv("DEVVARIANTS"); d != "" {
-		if _, err := os.Stat(d + "/broken/neo.tar"); err == nil {
-			return variants{"a": d + "/a/ibforge-images.yml", "b": d + "/b/ibforge-images.yml", "broken": d + "/broken/ibforge-images.yml"}
-		}
-	}
-	store, companion := sharedStore(t), labtest.Dir(t)
-	if d := os.Getenv("DEVVARIANTS"); d != "" {
-		companion = d
-	}
+	need(t)
+	companion := labtest.Dir(t)
+	// Of its own: in a store the last image of a name is the one that is pushed.
+	store := filepath.Join(companion, "store")
 	companions(t)
 	flags, err := site.Payloads(filepath.Join(root, "tests/standins"), companion)
 	if err != nil {

@@ -17,9 +17,9 @@ echo "${0##*/} $*" >>"$FAKES/calls"
 """
 FAKES = {
     "ibstat": f'[ "$1" != -p ] || {{ echo {OWN}; exit; }}\n'
-              f"printf \"CA 'mlx5_0'\\n\\tPort 1:\\n\\t\\tState: Active\\n\\t\\tPort GUID: {OWN}\\n\"",
+              f"printf \"CA 'mlx5_0'\\n\\tPort 1:\\n\\t\\tState: Active\\n\\t\\tBase lid: 3\\n\\t\\tPort GUID: {OWN}\\n\"",
     # A MAD is lost now and then: the first answer never comes.
-    "sminfo": 'mkdir "$FAKES/lost" 2>/dev/null && exit 1\n[ -s "$FAKES/master" ] || { echo "query failed"; exit 1; }\n'
+    "sminfo": 'mkdir "$FAKES/lost" 2>/dev/null && exit 1\ncase "$*" in *" 3") echo "state 2 $(cat "$FAKES/own")"; exit;; esac\n[ -s "$FAKES/master" ] || { echo "query failed"; exit 1; }\n'
               'echo "sminfo: sm lid 7 sm guid $(cat "$FAKES/master"), activity count 9 priority 14 state 3 SMINFO_MASTER"',
     "smpquery": 'cat "$FAKES/pkeys"',
     "systemctl": 'case "$*" in *is-active*) [ -e "$FAKES/active" ];; stop*) rm "$FAKES/active";; esac',
@@ -42,6 +42,7 @@ class Port:
         (self.etc / "opensm.conf").write_text("sm_priority 3\n")
         self.render("0x7123")
         self.sees(None)
+        (directory / "own").write_text("SMINFO_STANDBY")
 
     def render(self, mark, partitions=PARTITIONS):
         (self.etc / "partitions.conf").write_text(partitions.format(mark))
@@ -138,6 +139,9 @@ def test_health(port):
     port.sees(OTHER, "0xffff", "0xf123")
     done = port.run("opensm-health")
     assert done.returncode == 0 and "standby" in done.stdout
+    (port.directory / "own").write_text("SMINFO_DISCOVER")
+    done = port.run("opensm-health")
+    assert done.returncode == 1 and "does not stand by: state 2 SMINFO_DISCOVER" in done.stdout
     port.sees(OTHER, "0xffff", "0xf124")
     done = port.run("opensm-health")
     assert done.returncode == 1 and OTHER in done.stdout
