@@ -146,7 +146,7 @@ def missing_verbs(root):
     for name, path, options, _ in _roles(root):
         actions = _actions(options)
         run = {}  # action to the files that run it
-        for file in [*root.glob("playbooks/*.yml"), *root.glob("roles/*/tasks/**/*.yml")]:
+        for file in [*root.glob("playbooks/**/*.yml"), *root.glob("roles/*/tasks/**/*.yml")]:
             for verb in re.findall(rf"(?<!\w){name}_action: *['\"]?([a-z_]+)\b", file.read_text()):
                 run.setdefault(verb, []).append(file.relative_to(root))
         for verb in sorted(set(run) - set(actions)):
