@@ -45,9 +45,13 @@ test: ## everything: unit, golden, story, role and end-to-end tests, linters
 unit: setup ## the tests that need neither root nor an engine
 	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/portmap ./builder/portmap/kolla/... ./builder/portmap/conflict/... ./cmd/ibforge-ports ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
 
+.PHONY: test-matrix
+test-matrix: build ## all engines, cgroup versions and services; upgrades with a sampled master
+	@IBFORGE_TEST_REQUIRE=1 IBFORGE_TEST_MATRIX=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 90m -parallel 3 -run 'TestMatrix|TestUpgradeKeepsAMaster' -v ./tests/e2e
+
 .PHONY: e2e
 e2e: build ## the end-to-end tests alone
-	@IBFORGE_TEST_REQUIRE=1 $(GO) test -tags=$(TAGS) -count=1 ./tests/e2e/...
+	@IBFORGE_TEST_REQUIRE=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 80m -parallel 4 ./tests/e2e/...
 
 .PHONY: roles
 roles: build ## the tests of the Ansible roles and of Kolla's port table alone

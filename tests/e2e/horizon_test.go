@@ -71,7 +71,7 @@ func strays(t *testing.T, mayHave func(conflict.Listener) bool) {
 // UFM and NEO run beside a web server on 80 and 443, as Horizon has them on a
 // controller, and never touch a port that is not theirs: not at any start, not
 // when a container, the engine or a unit is started again.
-func TestBesideHorizon(t *testing.T) {
+func TestBesideHorizon(t *testing.T) { //nolint:tparallel // its parts use the same machine
 	onMachine(t)
 	labtest.Need(t, lab.ApacheTools()...)
 	f := newProducts(t)

@@ -122,7 +122,7 @@ func product(t *testing.T) (dir, sum string) {
 // A product is built from its payload, boots with its ports where the contract
 // says, and none of its layers has the payload; without its hooks it does not
 // listen at all.
-func TestProduct(t *testing.T) {
+func TestProduct(t *testing.T) { //nolint:tparallel // its parts use the same machine
 	onMachine(t)
 	store := sharedStore(t)
 	docker := labtest.Engine(t, lab.EngineOptions{})

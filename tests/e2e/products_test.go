@@ -139,7 +139,7 @@ func (f products) changed(t *testing.T, args ...string) int {
 
 // Both images keep their contracts on a boot with the stand-ins, and no layer
 // has a licence, a private key or anything of the payload.
-func TestVerifyProducts(t *testing.T) {
+func TestVerifyProducts(t *testing.T) { //nolint:tparallel // its parts use the same machine
 	onMachine(t)
 	f := newProducts(t)
 	volumes := f.productVolumes(t)

@@ -48,8 +48,8 @@ type Fabric struct {
 	// enter begins the command line of every client.
 	enter []string
 	hosts []string
-	proc        *process
-	life        life
+	proc  *process
+	life  life
 }
 
 // StartFabric starts a fabric and returns when one of its hosts answers. No

@@ -79,6 +79,11 @@ type target struct {
 	owner     owner
 }
 
+// maxNamespaceDepth is how far below the machine's root the root of a cgroup
+// namespace may lie: an ID belongs to one cgroup, so that levels which are not
+// there do no harm, but a program is not to grow without need.
+const maxNamespaceDepth = 16
+
 // openTarget opens the cgroups of a map, and makes the service's if it is not
 // there and u is not nil.
 func openTarget(m contract.PortMap, root string, u *undo) (*target, error) {
@@ -100,6 +105,9 @@ func openTarget(m contract.PortMap, root string, u *undo) (*target, error) {
 	_, err = os.Stat(filepath.Join(root, "cgroup.type"))
 	t.wholeTree = errors.Is(err, fs.ErrNotExist)
 	t.owner.level = strings.Count(m.Cgroup, "/")
+	if !t.wholeTree {
+		t.owner.deeper = maxNamespaceDepth
+	}
 	if t.owner.id, err = cgroupID(t.svc); err == nil {
 		t.rootID, err = cgroupID(t.root)
 	}

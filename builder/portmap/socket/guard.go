@@ -18,6 +18,9 @@ type guardedPort struct {
 type owner struct {
 	// level below the root of the tree, and id, of the service's cgroup.
 	level int
+	// deeper is how many levels more the root may lie below the machine's: the
+	// kernel counts from there, and a cgroup namespace does not tell.
+	deeper int
 	id    uint64
 	// netns is the cookie of the network namespace in which the service binds:
 	// each has a loopback of its own. 0 where the kernel does not tell it
@@ -55,11 +58,15 @@ func guard(ports guarded, w where, o owner) asm.Instructions {
 		out[at] = out[at].WithSymbol("near")
 		out = append(out, sameNetns(o.netns)...)
 	}
-	out = append(out,
-		asm.Mov.Imm(asm.R1, int32(o.level)).WithSymbol("who"), //nolint:gosec // the depth of a path
-		asm.FnGetCurrentAncestorCgroupId.Call(),
-		asm.LoadImm(asm.R1, int64(o.id), asm.DWord), //nolint:gosec // the same 64 bits
-		asm.JEq.Reg(asm.R0, asm.R1, "allow"))
+	label := "who"
+	for level := o.level; level <= o.level+o.deeper; level++ {
+		out = append(out,
+			asm.Mov.Imm(asm.R1, int32(level)).WithSymbol(label), //nolint:gosec // the depth of a path
+			asm.FnGetCurrentAncestorCgroupId.Call(),
+			asm.LoadImm(asm.R1, int64(o.id), asm.DWord), //nolint:gosec // the same 64 bits
+			asm.JEq.Reg(asm.R0, asm.R1, "allow"))
+		label = ""
+	}
 	out = append(out, verdict("deny", 0)...)
 	return append(out, verdict("allow", 1)...)
 }
