@@ -46,8 +46,8 @@ unit: setup ## the tests that need neither root nor an engine
 	@$(GO) test -tags=$(TAGS) ./builder/contract/... ./builder/spec/... ./builder/plan/... ./builder/engine ./builder/portmap ./builder/portmap/kolla/... ./builder/portmap/conflict/... ./cmd/ibforge-ports ./builder/cli/... ./tests/stories/... ./tests/arch/... ./tests/docs/...
 
 .PHONY: test-matrix
-test-matrix: build ## all engines, cgroup versions and services; upgrades with a sampled master
-	@IBFORGE_TEST_REQUIRE=1 IBFORGE_TEST_MATRIX=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 90m -parallel 3 -run 'TestMatrix|TestUpgradeKeepsAMaster' -v ./tests/e2e
+test-matrix: build ## all engines, cgroup versions and services, 20 hosts, interrupted plays
+	@IBFORGE_TEST_REQUIRE=1 IBFORGE_TEST_MATRIX=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 90m -parallel 3 -run 'TestFailover|TestMatrix|TestUpgradeKeepsAMaster|TestTwentyHosts|TestInterrupted' -v ./tests/e2e
 
 .PHONY: e2e
 e2e: build ## the end-to-end tests alone

