@@ -49,7 +49,7 @@ func buildVariants(t *testing.T) variants {
 func anotherFile(t *testing.T, image string) {
 	t.Helper()
 	dir := filepath.Join(image, "rootfs/usr/share/ibforge")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "variant"), []byte("b\n"), 0o644); err != nil {
@@ -60,7 +60,7 @@ func anotherFile(t *testing.T, image string) {
 func neverHealthy(t *testing.T, image string) {
 	t.Helper()
 	health := filepath.Join(image, "rootfs/usr/libexec/ibforge", filepath.Base(image)+"-health")
-	if err := os.WriteFile(health, []byte("#!/bin/sh\necho broken on purpose\nexit 1\n"), 0o755); err != nil {
+	if err := os.WriteFile(health, []byte("#!/bin/sh\necho broken on purpose\nexit 1\n"), 0o755); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
 	file := filepath.Join(image, "image.ibforge.hcl")
