@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: opensm_disagreements
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 short_description: Find out where the subnet managers of a fabric do not agree
 version_added: 0.1.0
 description:

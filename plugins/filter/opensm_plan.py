@@ -13,7 +13,7 @@ from ansible_collections.ibforge.fabric.plugins.plugin_utils import opensm_fabri
 
 DOCUMENTATION = r"""
 name: opensm_plan
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 short_description: Plan OpenSM's files on a host
 version_added: 0.1.0
 description:

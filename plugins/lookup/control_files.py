@@ -11,7 +11,7 @@ from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import
 
 DOCUMENTATION = r"""
 name: control_files
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 short_description: Look at files of the control host
 version_added: 0.1.0
 description:

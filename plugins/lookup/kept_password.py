@@ -14,7 +14,7 @@ from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import
 
 DOCUMENTATION = r"""
 name: kept_password
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 short_description: Read a generated password from the control host, or generate it
 version_added: 0.1.0
 description:

@@ -19,7 +19,7 @@ except ImportError:
 
 DOCUMENTATION = r"""
 name: merged_config
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 short_description: Merge the operator's own configuration files into a role's text
 version_added: 0.1.0
 description:

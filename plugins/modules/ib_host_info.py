@@ -14,7 +14,7 @@ version_added: 0.1.0
 description:
   - Reads C(/sys/class/infiniband), C(/proc) and C(/etc), asks the kernel for its clock and the engine for itself. Changes nothing.
   - What cannot be found out is empty. That the engine does not answer is a result and no failure.
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 options:
   modules:
     description: Kernel modules of which is told whether they are there, loaded or built in.

@@ -15,7 +15,7 @@ description:
   - Reads C(/proc/net/tcp), C(tcp6), C(udp) and C(udp6), and from C(/proc/PID) who it is. Changes nothing.
   - Other programs (C(ss), C(netstat)) need not be there, and their output is not parsed.
   - UDP sockets that are connected to a peer are left out.
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 options:
   ports:
     description:

@@ -14,7 +14,7 @@ version_added: 0.1.0
 description:
   - Runs a command in a running container, with docker or podman alike.
   - An exit code other than 0 is a result and no failure; C(rc) is -1 where the container does not run.
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 options:
   name:
     description: Name of the container.

@@ -14,7 +14,7 @@ version_added: 0.1.0
 description:
   - Gathers in one pass all that the roles compare with a Runtime contract, in one shape for docker and podman. Changes nothing.
   - What cannot be found out is empty. That the engine does not answer is a result and no failure.
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 options:
   name:
     description: Name of the service's container.

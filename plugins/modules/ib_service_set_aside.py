@@ -14,7 +14,7 @@ version_added: 0.1.0
 description:
   - Renames a container that does not run and takes its restart policy away, so that it can be brought back and does not come back by itself.
   - Does nothing where there is no such container.
-author: the ibforge authors
+author: the ibforge authors (!UNKNOWN)
 options:
   name:
     description: Name of the container.

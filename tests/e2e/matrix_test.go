@@ -57,7 +57,7 @@ func (c cell) inEveryRun() bool {
 
 // Every verb on every engine, cgroup version and service, on a host that has
 // systemd and nothing of ours before and afterwards.
-func TestMatrix(t *testing.T) {
+func TestMatrix(t *testing.T) { //nolint:tparallel // its cells do, but for those that are left out
 	t.Parallel()
 	variants := buildVariants(t)
 	for _, c := range cells() {

@@ -21,7 +21,7 @@ type owner struct {
 	// deeper is how many levels more the root may lie below the machine's: the
 	// kernel counts from there, and a cgroup namespace does not tell.
 	deeper int
-	id    uint64
+	id     uint64
 	// netns is the cookie of the network namespace in which the service binds:
 	// each has a loopback of its own. 0 where the kernel does not tell it
 	// (SO_NETNS_COOKIE is of 5.14); loopback is then guarded in all of them.
