@@ -135,7 +135,7 @@ def test_no_container_without_hooks(deploy, agent, tmp_path):
     (tmp_path / "fail").touch()
     done = hooked("--check")
     assert (tmp_path / "calls").read_text() == f"check {port_map}\n"
-    assert "changed: [node]" in done.stdout.split("Compare what is attached")[1].split("TASK")[0]
+    assert "changed: [node]" in done.stdout.split("Tell what a run without --check would attach")[1].split("TASK")[0]
     assert done.changes == []
 
 
