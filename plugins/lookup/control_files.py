@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import FileFault, read
-
 DOCUMENTATION = r"""
 name: control_files
 author: the ibforge authors (!UNKNOWN)
@@ -37,6 +32,11 @@ _list:
   type: list
   elements: dict
 """
+
+import hashlib
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import FileFault, read
 
 
 class LookupModule(LookupBase):

@@ -4,14 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import string
-
-from ansible.errors import AnsibleError
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import FileFault, read, write_once
-
 DOCUMENTATION = r"""
 name: kept_password
 author: the ibforge authors (!UNKNOWN)
@@ -53,6 +45,14 @@ _list:
   type: list
   elements: dict
 """
+
+import os
+import secrets
+import string
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.ibforge.fabric.plugins.plugin_utils.control_host import FileFault, read, write_once
 
 CHARACTERS = string.ascii_letters + string.digits
 

@@ -4,19 +4,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-
-from ansible.errors import AnsibleError
-from ansible.plugins.loader import lookup_loader
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.ibforge.fabric.plugins.plugin_utils import settings
-
-try:
-    from ansible.template import trust_as_template as _since_2_19
-except ImportError:
-    _since_2_19 = None
-
 DOCUMENTATION = r"""
 name: merged_config
 author: the ibforge authors (!UNKNOWN)
@@ -101,6 +88,19 @@ _raw:
   type: list
   elements: str
 """
+
+import os
+import re
+
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.ibforge.fabric.plugins.plugin_utils import settings
+
+try:
+    from ansible.template import trust_as_template as _since_2_19
+except ImportError:
+    _since_2_19 = None
 
 VAULT = b"$ANSIBLE_VAULT;"
 # Before 2.19 a text that looks like JSON would become data; since then the

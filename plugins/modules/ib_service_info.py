@@ -120,7 +120,9 @@ seen:
   type: dict
   contains:
     engine:
-      description: C(answers), C(msg) if it does not, C(version), C(cgroup_version), C(cgroup_driver), C(root), C(containerd_images), and C(limits) that its cgroups can hold.
+      description:
+        - C(answers), C(msg) if it does not, C(version), C(cgroup_version), C(cgroup_driver), C(root), C(containerd_images),
+          and C(limits) that its cgroups can hold.
       type: dict
     container:
       description:
@@ -196,7 +198,8 @@ OPTIONS = {
     "name": {"type": "str", "required": True}, "image": {"type": "str", "default": ""}, "label": {"type": "str", "default": "io.ibforge.excludes"},
     "containers": STRINGS, "volumes": STRINGS, "units": STRINGS, "health": STRINGS, "files": STRINGS, "contents": STRINGS, "boot_units": STRINGS,
     "kernel_modules": {"type": "bool", "default": False},
-    "kernel_files": {"type": "list", "elements": "path", "default": ["/proc/sys/kernel/osrelease", "/proc/self/mounts"]}, "process": {"type": "str", "default": ""},
+    "kernel_files": {"type": "list", "elements": "path", "default": ["/proc/sys/kernel/osrelease", "/proc/self/mounts"]},
+    "process": {"type": "str", "default": ""},
     "ports": {"type": "list", "elements": "int", "default": []},
     "port_map_dir": {"type": "path", "default": ""}, "agent": {"type": "path", "default": ""}, "port_map": {"type": "path", "default": ""},
 }
@@ -206,7 +209,8 @@ def look_at_engine(wanted):
     """Return what the engine knows; nothing but the reason where it does not answer."""
     none = {"engine": {"answers": False, "msg": "", "version": "0", "cgroup_version": 0, "cgroup_driver": "", "root": "", "limits": [],
                        "containerd_images": False},
-            "container": dict(engine.NO_CONTAINER, contract={}), "image": {"present": False, "id": "", "labels": {}}, "excluding": [], "others": {}, "volumes": {},
+            "container": dict(engine.NO_CONTAINER, contract={}), "image": {"present": False, "id": "", "labels": {}},
+            "excluding": [], "others": {}, "volumes": {},
             "units": [], "health": {"rc": -1, "output": ""}}
     found = dict(none)
     try:

@@ -71,7 +71,8 @@ def _overrides(name, overrides, base):
     for key in overrides or {}:
         if key not in base:
             near = difflib.get_close_matches(str(key), base, n=1)
-            faults.append(f"ib_opensm_fabrics: {name}: unknown key '{key}'" + (f": did you mean {near[0]}?" if near else f": known are {', '.join(sorted(base))}"))
+            faults.append(f"ib_opensm_fabrics: {name}: unknown key '{key}'"
+                          + (f": did you mean {near[0]}?" if near else f": known are {', '.join(sorted(base))}"))
     return dict(base, **{key: value for key, value in (overrides or {}).items() if key in base}), faults
 
 
