@@ -22,6 +22,18 @@ timed() {
 	return "$status"
 }
 
+# complaints FILE prints what tests said of their failures once more, without
+# the logs of servers: a pipeline shows the end of its output first.
+complaints() {
+	awk '
+		/^(---|[[:space:]]+---) FAIL|^FAIL|^FAILED|^ERROR|^E  |^panic:/ { print substr($0, 1, 400); left = 0; next }
+		/_test\.go:[0-9]+: / { left = 12 }
+		/\.go:[0-9]+: log of / { left = 0 }
+		/^=== |^(---|[[:space:]]+---) (PASS|SKIP)/ { left = 0 }
+		left > 0 { print substr($0, 1, 400); left-- }
+	' "$1" | tail -n 150
+}
+
 while [ $# -gt 2 ]; do
 	names+=("$1")
 	timed "$1" "$2" >"$logs/$1.log" 2>&1 &
@@ -31,7 +43,7 @@ done
 
 last=$1
 last_status=0
-timed "$last" "$2" || last_status=$?
+timed "$last" "$2" 2>&1 | tee "$logs/$last.log" || last_status=$?
 
 for i in "${!names[@]}"; do
 	wait "${pids[$i]}" || failed+=("${names[$i]}")
@@ -45,6 +57,10 @@ for name in "${names[@]}" "$last"; do
 	printf '%5ss  %s\n' "$(cat "$logs/$name.seconds")" "$name"
 done
 if [ "${#failed[@]}" -gt 0 ]; then
+	for name in "${failed[@]}"; do
+		printf '\n== what failed in %s\n' "$name"
+		complaints "$logs/$name.log"
+	done
 	printf '\nFAILED: %s\n' "${failed[*]}"
 	exit 1
 fi

@@ -8,10 +8,8 @@
 package labtest
 
 import (
-	"bytes"
 	"context"
 	"os"
-	"sync"
 	"testing"
 
 	"github.com/ibforge/ibforge/tests/lab"
@@ -134,35 +132,4 @@ func stopAfter(tb testing.TB, stop func(context.Context) error) {
 			tb.Error(err)
 		}
 	})
-}
-
-// logOf returns a writer whose content is shown if the test fails.
-func logOf(tb testing.TB, name string) *failureLog {
-	tb.Helper()
-	l := &failureLog{}
-	tb.Cleanup(func() {
-		if tb.Failed() {
-			tb.Logf("log of %s:\n%s", name, l)
-		}
-	})
-	return l
-}
-
-type failureLog struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *failureLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// String returns all that was written.
-func (l *failureLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
