@@ -94,10 +94,14 @@ func slowProject(t *testing.T, seconds string) string {
 // waitFor polls, since what is waited for happens in another process.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
+	// Long enough for a machine that runs several of these tests at once; ever
+	// longer pauses, because some of what is asked for takes a process.
+	pause := 20 * time.Millisecond
+	for deadline := time.Now().Add(5 * time.Minute); !done(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
 			t.Fatalf("gave up waiting for %s", what)
 		}
+		pause = min(2*pause, time.Second)
 	}
 }
 

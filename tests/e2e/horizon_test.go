@@ -35,11 +35,14 @@ func watch(t *testing.T, mayHave func(conflict.Listener) bool) {
 	var done sync.WaitGroup
 	ctx, stop := context.WithCancel(context.Background()) // the test's own ends before its clean-up
 	samples := 0
+	var known []socket
 	done.Go(func() {
 		for ctx.Err() == nil {
-			// Without processes first: whose a socket is takes long to find out.
-			if open := listening(t); slices.ContainsFunc(insisted(), func(p int) bool { return open[p] }) {
+			// Whose a socket is takes long to find out, so each is asked for once.
+			open := slices.DeleteFunc(sockets(t), func(s socket) bool { return !slices.Contains(insisted(), s.port) })
+			if !slices.Equal(open, known) {
 				strays(t, mayHave)
+				known = open
 			}
 			samples++
 			time.Sleep(5 * time.Millisecond)
@@ -75,7 +78,8 @@ func TestBesideHorizon(t *testing.T) { //nolint:tparallel // its parts use the s
 	onMachine(t)
 	labtest.Need(t, lab.ApacheTools()...)
 	f := newProducts(t)
-	horizon, err := lab.StartApache(t.Context(), t.TempDir(), 80, 443, nil)
+	// The test's own context ends before its clean-up, and the watch after that.
+	horizon, err := lab.StartApache(context.WithoutCancel(t.Context()), t.TempDir(), 80, 443, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

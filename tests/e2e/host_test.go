@@ -39,6 +39,22 @@ func execIn(t *testing.T, docker *lab.Engine, name string, argv ...string) strin
 func listening(t *testing.T) map[int]bool {
 	t.Helper()
 	out := map[int]bool{}
+	for _, s := range sockets(t) {
+		out[s.port] = true
+	}
+	return out
+}
+
+// socket is one that somebody listens on.
+type socket struct {
+	port  int
+	inode string
+}
+
+// sockets are those of TCP on this machine.
+func sockets(t *testing.T) []socket {
+	t.Helper()
+	var out []socket
 	for _, table := range []string{"tcp", "tcp6"} {
 		raw, err := os.ReadFile("/proc/net/" + table)
 		if err != nil {
@@ -46,7 +62,7 @@ func listening(t *testing.T) map[int]bool {
 		}
 		for line := range strings.Lines(string(raw)) {
 			f := strings.Fields(line)
-			if len(f) < 4 || f[3] != "0A" {
+			if len(f) < 10 || f[3] != "0A" {
 				continue
 			}
 			_, hex, _ := strings.Cut(f[1], ":")
@@ -54,7 +70,7 @@ func listening(t *testing.T) map[int]bool {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out[int(port)] = true
+			out = append(out, socket{int(port), f[9]})
 		}
 	}
 	return out
