@@ -117,6 +117,8 @@ func (s *store) remove(service string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	// The last service takes the directory above along; others keep it there.
+	_ = os.Remove(filepath.Dir(s.dir(service)))
 	return true, err
 }
 
