@@ -57,6 +57,10 @@ e2e: build ## the end-to-end tests alone
 roles: build ## the tests of the Ansible roles and of Kolla's port table alone
 	@tests/tools/roles.sh
 
+.PHONY: kayobe
+kayobe: build ## the overlay with the real Kayobe and Kolla-Ansible alone
+	@IBFORGE_TEST_REQUIRE=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 80m -v ./tests/kayobe/...
+
 .PHONY: lint
 lint: ## golangci-lint, ansible-lint and yamllint
 	@tests/tools/lint.sh

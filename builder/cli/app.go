@@ -118,7 +118,7 @@ Results go to standard output, everything else to standard error.`,
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "the output of all steps and tasks")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newValidate(g), newPlan(g), newBuild(g), newVerify(g), newInspect(g), newPush(g), newDeploy(g), newPortmap(g), newVersion(g))
+	root.AddCommand(newValidate(g), newPlan(g), newBuild(g), newVerify(g), newInspect(g), newPush(g), newDeploy(g), newPortmap(g), newKayobe(g), newVersion(g))
 	return root
 }
 

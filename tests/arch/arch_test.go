@@ -169,7 +169,7 @@ func TestRulesBite(t *testing.T) {
 		{"builder/contract", false, module + "builder/spec", "arrows point down only, and builder/contract may import nothing of ibforge"},
 		{"builder/plan", false, module + "builder/engine", "arrows point down only, and of ibforge builder/plan may import builder/spec, builder/portmap, builder/contract"},
 		{"builder/plan", true, module + "builder/engine", "arrows point down only, and of ibforge builder/plan may import builder/spec, builder/portmap, builder/contract"},
-		{"builder/cli", false, module + "builder/engine/buildah", "arrows point down only, and of ibforge builder/cli may import builder/contract, builder/spec, builder/plan, builder/engine, builder/portmap, builder/portmap/kolla, builder/portmap/conflict, builder/verify, builder/deploy, configs"},
+		{"builder/cli", false, module + "builder/engine/buildah", "arrows point down only, and of ibforge builder/cli may import builder/contract, builder/spec, builder/plan, builder/engine, builder/portmap, builder/portmap/kolla, builder/portmap/conflict, builder/verify, builder/deploy, builder/overlay, builder/overlay/check, configs, kayobe, ."},
 		{"builder/verify", false, module + "tests/lab", "nothing but tests may depend on tests"},
 		{"builder/new", false, module + "builder/spec", "builder/new is not in the table of tests/arch/rules_test.go; say there what it may import"},
 		{"builder/spec", false, "os/exec", "builder/spec is pure, and os reaches the machine or the clock; take what is needed as an argument"},
@@ -178,7 +178,7 @@ func TestRulesBite(t *testing.T) {
 		{"builder/engine", false, "go.podman.io/storage", "only builder/engine/buildah may import go.podman.io; go through it"},
 		{"builder/cli", false, "github.com/apenella/go-ansible/v2/pkg/execute", "only builder/deploy may import github.com/apenella/go-ansible; go through it"},
 		{"builder/engine", false, "github.com/docker/docker/client", "only builder/verify, tests may import github.com/docker/docker; go through it"},
-		{"builder/contract", false, "github.com/hashicorp/hcl/v2", "only builder/spec, builder/plan, builder/engine, builder/cli, tests may import github.com/hashicorp/hcl; go through it"},
+		{"builder/contract", false, "github.com/hashicorp/hcl/v2", "only builder/spec, builder/plan, builder/engine, builder/overlay/check, builder/cli, tests may import github.com/hashicorp/hcl; go through it"},
 	} {
 		if got := (file{dir: c.dir, test: c.test}).judge(c.imp); got != c.want {
 			t.Errorf("%s (test: %v) imports %s: got %q\nwant %q", c.dir, c.test, c.imp, got, c.want)

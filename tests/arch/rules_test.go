@@ -26,9 +26,16 @@ func below() map[string][]string {
 		"builder/engine/buildah":   {"builder/engine", "builder/plan", "builder/contract"},
 		"builder/verify":           {"builder/contract", "builder/portmap", "builder/portmap/conflict", "builder/portmap/socket"},
 		"builder/deploy":           {"builder/contract"},
-		"builder/cli":              {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/kolla", "builder/portmap/conflict", "builder/verify", "builder/deploy", "configs"},
+		"builder/overlay":          {"builder/overlay/text"},
+		"builder/overlay/text":     {},
+		"builder/overlay/check":    {"builder/overlay"},
+		"builder/cli":              {"builder/contract", "builder/spec", "builder/plan", "builder/engine", "builder/portmap", "builder/portmap/kolla", "builder/portmap/conflict", "builder/verify", "builder/deploy", "builder/overlay", "builder/overlay/check", "configs", "kayobe", "."},
 		// What is known of the clouds beside which ibforge deploys.
 		"configs": {},
+		// What is shipped beside the program: the overlay for Kayobe, and the
+		// Ansible collection at the root.
+		"kayobe": {},
+		".":      {},
 		// What the image and the target host need is built without cgo and small.
 		"cmd/ibforge-ports":   {"builder/portmap", "builder/contract"},
 		"cmd/ibforge-portmap": {"builder/portmap", "builder/portmap/socket", "builder/contract"},
@@ -50,7 +57,7 @@ func exclusive() map[string][]string {
 		"github.com/docker/docker":        {"builder/verify", "tests"},
 		"github.com/cilium/ebpf":          {"builder/portmap/socket"},
 		"github.com/spf13/cobra":          {"builder/cli"},
-		"github.com/hashicorp/hcl":        {"builder/spec", "builder/plan", "builder/engine", "builder/cli", "tests"},
+		"github.com/hashicorp/hcl":        {"builder/spec", "builder/plan", "builder/engine", "builder/overlay/check", "builder/cli", "tests"},
 		"github.com/rogpeppe/go-internal": {"tests"},
 	}
 }
@@ -85,6 +92,9 @@ func (f file) faults() []string {
 }
 
 func (f file) judge(imp string) string {
+	if imp+"/" == module {
+		return f.judgeOwn(".")
+	}
 	if own, ok := strings.CutPrefix(imp, module); ok {
 		return f.judgeOwn(own)
 	}

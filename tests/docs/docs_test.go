@@ -36,7 +36,7 @@ func documents(t *testing.T) []document {
 	t.Helper()
 	root := os.DirFS(repository)
 	var out []document
-	for _, pattern := range []string{"*.md", "docs/*.md", "images/*/*.md", "roles/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/sites/*.md", "configs/*.md", "kayobe/*.md", "images/*/*.md", "roles/*/*.md"} {
 		names, err := fs.Glob(root, pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: found %d documents, %v", pattern, len(names), err)
@@ -133,7 +133,7 @@ func rows(section string) []string {
 func TestBlocksAreKnown(t *testing.T) {
 	known := map[string]bool{
 		"hcl": true, "hcl fragment": true, "hcl values": true, "json": true, "json description": true,
-		"yaml": true, "sh": true, "console": true, "text": true,
+		"yaml": true, "ini": true, "sh": true, "console": true, "text": true,
 	}
 	for _, d := range documents(t) {
 		if strings.Count("\n"+d.text, "\n```")%2 != 0 {

@@ -21,8 +21,8 @@ BEGIN = "<!-- begin variables: written by `tests/tools/role_docs.py` -->\n"
 END = "<!-- end variables -->\n"
 
 #: Variables that one run decides: the playbook says the action, and a consent
-#: to destroy that lies in a file is none.
-ONE_RUN = re.compile(r"_action$|_destroy_")
+#: to destroy or to restore that lies in a file is none.
+ONE_RUN = re.compile(r"_action$|_(destroy|restore)_")
 
 
 def kind(variable):
