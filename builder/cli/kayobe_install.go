@@ -51,7 +51,7 @@ func newKayobeDiff(g *globals, f *kayobeFlags) *cobra.Command {
 		Example: "  ibforge kayobe diff | git apply --directory=etc/kayobe --check",
 		Args:    args(),
 		RunE: func(*cobra.Command, []string) error {
-			return g.kayobeChange(f, o, func(d overlay.Disk, options overlay.Options) (overlay.Plan, error) {
+			return g.kayobeChange(f, o, func(d overlay.Disk, options overlay.Options) (*overlay.Plan, error) {
 				p, err := overlay.Install(d, options)
 				if err != nil {
 					return p, err
@@ -97,7 +97,7 @@ func (o *kayobeDo) flags(cmd *cobra.Command) {
 var errPending = errors.New("there is something to do")
 
 // kayobeChange makes a plan, shows it, and carries it out.
-func (g *globals) kayobeChange(f *kayobeFlags, o kayobeDo, make func(overlay.Disk, overlay.Options) (overlay.Plan, error)) error {
+func (g *globals) kayobeChange(f *kayobeFlags, o kayobeDo, plan func(overlay.Disk, overlay.Options) (*overlay.Plan, error)) error {
 	config, err := g.openKayobe(f)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (g *globals) kayobeChange(f *kayobeFlags, o kayobeDo, make func(overlay.Dis
 	if options.Source, options.Shipped, err = shippedOverlay(); err != nil {
 		return err
 	}
-	p, err := make(config, options)
+	p, err := plan(config, options)
 	pending := errors.Is(err, errPending)
 	if err != nil && !pending {
 		var usage *overlay.UsageError
@@ -154,7 +154,7 @@ type kayobeChangeJSON struct {
 	New string `json:"new,omitempty"`
 }
 
-func (g *globals) showKayobe(config configuration, f *kayobeFlags, p overlay.Plan, written bool) error {
+func (g *globals) showKayobe(config configuration, f *kayobeFlags, p *overlay.Plan, written bool) error {
 	if g.json {
 		out := kayobeJSON{ConfigPath: config.path, Environment: f.environment, Features: append([]string{}, p.Features...), Written: written, Changes: []kayobeChangeJSON{}, Notes: p.Notes, Summary: p.Summary()}
 		for _, c := range p.Changes {

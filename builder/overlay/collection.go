@@ -241,11 +241,3 @@ func (c Collection) change(d Disk, have, want bool) (Change, error) {
 	}
 	return out, nil
 }
-
-// some are the first of many.
-func some(names []string) string {
-	if len(names) > 5 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:5], ", "), len(names)-5)
-	}
-	return strings.Join(names, ", ")
-}

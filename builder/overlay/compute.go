@@ -59,7 +59,7 @@ func Compute(base, ours, theirs Tree, settled map[string]bool) []Change {
 	out := make([]Change, 0, len(paths))
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		b, o, t := at(base, path), at(ours, path), at(theirs, path)
-		if settled[path] {
+		if settled[path] && !equal(o, t) {
 			b = o
 		}
 		c := decide(b, o, t)

@@ -19,7 +19,8 @@ type dying struct {
 }
 
 func (d *dying) may() error {
-	if d.left--; d.left < 0 {
+	d.left--
+	if d.left < 0 {
 		return errKilled
 	}
 	return nil
@@ -67,7 +68,7 @@ func (d *dying) alive(do func() error) error {
 func killed(t *testing.T, step int, prepare func(*os.Root), do func(Disk) error, after func(*os.Root)) int {
 	t.Helper()
 	for n := 0; ; n += step {
-		_, root := configuration(t, nil)
+		root := configuration(t, nil)
 		prepare(root)
 		err := do(&dying{Root: root, left: n})
 		if err == nil {
@@ -80,19 +81,21 @@ func killed(t *testing.T, step int, prepare func(*os.Root), do func(Disk) error,
 		if t.Failed() {
 			t.Fatalf("it was killed at write %d", n)
 		}
-		root.Close()
 	}
 }
 
-// step is one for what differs most, and more where it is much of the same.
+// step is small for what differs most, and larger where it is much of the same.
 func step(scene string) int {
-	if scene == "root" || scene == "environment" {
+	switch scene {
+	case "root":
 		return 1
+	case "environment":
+		return 2
 	}
-	return 5
+	return 7
 }
 
-func run(d Disk, o Options, plan func(Disk, Options) (Plan, error)) error {
+func run(d Disk, o Options, plan func(Disk, Options) (*Plan, error)) error {
 	p, err := plan(d, o)
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func TestKilledInstall(t *testing.T) {
 	for name, o := range scenes() {
 		t.Run(name, func(t *testing.T) {
 			o, again := one().options(t, o), one().options(t, o)
-			_, root := configuration(t, nil)
+			root := configuration(t, nil)
 			before := snapshot(t, root)
 			install(t, root, o)
 			whole := snapshot(t, root)
@@ -148,7 +151,7 @@ func TestKilledUpdate(t *testing.T) {
 		}
 	}
 	o := two().options(t, Options{Without: []string{"ufm"}})
-	_, root := configuration(t, nil)
+	root := configuration(t, nil)
 	prepare(root)
 	install(t, root, o)
 	whole := snapshot(t, root)
@@ -164,7 +167,7 @@ func TestKilledRemove(t *testing.T) {
 	for name, o := range scenes() {
 		t.Run(name, func(t *testing.T) {
 			o := one().options(t, o)
-			_, root := configuration(t, nil)
+			root := configuration(t, nil)
 			before := snapshot(t, root)
 			install(t, root, o)
 			whole := snapshot(t, root)

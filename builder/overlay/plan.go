@@ -50,56 +50,13 @@ type UsageError struct{ error }
 // Unwrap gives the fault itself.
 func (e *UsageError) Unwrap() error { return e.error }
 
-// scene is a configuration with all its layers.
-type scene struct {
-	disk    Disk
-	o       Options
-	root    *layer
-	byName  map[string]*layer
-	target  *layer
-	version string
-}
-
-func open(d Disk, o Options) (*scene, error) {
-	s := &scene{disk: d, o: o, root: &layer{}, byName: map[string]*layer{}, version: o.Shipped.Version}
-	var faults []error
-	names, err := environments(d)
-	faults = append(faults, err)
-	for _, l := range append([]string{""}, names...) {
-		at := &layer{}
-		if l != "" {
-			at.dir = path.Join(Environments, l)
-		}
-		at.old, err = readManifest(d, at.dir)
-		faults = append(faults, err)
-		s.byName[l] = at
-	}
-	s.root = s.byName[""]
-	if err := environment(d, o.Environment); err != nil {
-		faults = append(faults, &UsageError{err})
-	}
-	s.target = s.byName[o.Environment]
-	return s, errors.Join(faults...)
-}
-
-// others are the environments that have files of ours, but for the target.
-func (s *scene) others() []string {
-	var out []string
-	for name, l := range s.byName {
-		if name != "" && l != s.target && l.old != nil {
-			out = append(out, name)
-		}
-	}
-	return slices.Sorted(slices.Values(out))
-}
-
 // Install plans to bring what is shipped into the configuration. All faults are
 // told at once.
-func Install(d Disk, o Options) (Plan, error) {
+func Install(d Disk, o Options) (*Plan, error) {
 	s, err := open(d, o)
 	faults := []error{err}
 	if s.target == nil {
-		return Plan{}, err
+		return nil, err
 	}
 	features, err := o.Source.choose(s.target.previous().Features, o.Features, o.Without)
 	if err != nil {
@@ -111,17 +68,17 @@ func Install(d Disk, o Options) (Plan, error) {
 	}
 	faults = append(faults, opensmEnabled(d, layers)...)
 	if err := errors.Join(faults...); err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	p := Plan{Features: features, root: s.root, target: s.target, shipped: o.Shipped}
+	p := &Plan{Features: features, root: s.root, target: s.target, shipped: o.Shipped}
 	hadSite := s.root.previous().Site
 	rootNext := &Manifest{Site: hadSite || s.target == s.root, Features: s.root.previous().Features, Collection: o.Collection || s.root.previous().Collection}
 	if s.target == s.root {
 		rootNext.Features = features
 	}
-	faults = append(faults, s.computeRoot(&p, rootNext, features))
+	faults = append(faults, s.computeRoot(p, rootNext, features))
 	if s.target != s.root {
-		faults = append(faults, s.computeEnvironment(&p, rootNext, features))
+		faults = append(faults, s.computeEnvironment(p, rootNext, features))
 	} else if others := s.others(); len(others) > 0 && !hadSite {
 		p.Notes = append(p.Notes, fmt.Sprintf("the whole configuration has the files now; run install with --environment %s too, which takes out there what would be read twice", strings.Join(others, ", and with --environment ")))
 	}
@@ -174,6 +131,9 @@ func (s *scene) computeEnvironment(p *Plan, root *Manifest, features []string) e
 		}
 		if len(ours) == 0 {
 			p.Notes = append(p.Notes, "the root of the configuration has all of it already, for every environment")
+			if s.target.old == nil {
+				return nil
+			}
 		}
 	}
 	p.layers = append(p.layers, s.target)
@@ -181,12 +141,12 @@ func (s *scene) computeEnvironment(p *Plan, root *Manifest, features []string) e
 }
 
 // Uninstall plans to take out what was not edited.
-func Uninstall(d Disk, o Options) (Plan, error) {
+func Uninstall(d Disk, o Options) (*Plan, error) {
 	s, err := open(d, o)
 	if err != nil {
-		return Plan{}, err
+		return nil, err
 	}
-	p := Plan{root: s.root, target: s.target, shipped: o.Shipped}
+	p := &Plan{root: s.root, target: s.target, shipped: o.Shipped}
 	old := s.target.previous()
 	if s.target.old == nil || s.target == s.root && !old.Site && old.State == "" {
 		p.Notes = append(p.Notes, "there is nothing of ibforge"+s.where())
@@ -202,32 +162,12 @@ func Uninstall(d Disk, o Options) (Plan, error) {
 	}
 	// The manifest of the environment is the last to go: whoever runs this again
 	// after a kill is told by it that there is something left.
-	faults := []error{s.computeRoot(&p, next, nil)}
+	faults := []error{s.computeRoot(p, next, nil)}
 	if s.target != s.root {
 		p.layers = append(p.layers, s.target)
 		faults = append(faults, s.target.compute(d, Tree{}, nil))
 	}
 	return p, errors.Join(append(faults, p.finish(s))...)
-}
-
-func (s *scene) where() string {
-	if s.target.dir == "" {
-		return " in this configuration"
-	}
-	return " in " + s.target.dir
-}
-
-// rootWithout is what the root keeps when the target goes; nil where nobody
-// needs it any more.
-func (s *scene) rootWithout(others []string, site bool) *Manifest {
-	if !site && len(others) == 0 {
-		return nil
-	}
-	next := &Manifest{Site: site, Collection: s.root.previous().Collection}
-	if site {
-		next.Features = s.root.previous().Features
-	}
-	return next
 }
 
 // finish gathers the changes, and looks whether they can be written.

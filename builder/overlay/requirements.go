@@ -48,20 +48,24 @@ func requirements(d Disk, old *Insertion, want bool, version string) (Change, *I
 		return c, old, nil
 	case there == nil:
 		ins := &Insertion{Created: true, Text: "---\ncollections:\n" + entry("  ", version)}
-		c.to(Create, ins.Text)
-		return c, ins, nil
+		return c.to(Create, ins.Text), ins, nil
 	case there.Link || there.Other != "":
 		if want {
-			c.conflict("it is no file of its own", version)
+			c = c.conflict("it is no file of its own", version)
 		}
 		return c, old, nil
 	case old != nil && strings.Count(there.Text, old.Text) == 1:
 		return c.have(old, want, version)
 	}
-	items, err := collections(there.Text)
+	return c.listed(old, want, version)
+}
+
+// listed is for a file without the entry as we wrote it.
+func (c Change) listed(old *Insertion, want bool, version string) (Change, *Insertion, error) {
+	items, err := collections(c.Before.Text)
 	if err != nil {
 		if want {
-			c.conflict(err.Error(), version)
+			c = c.conflict(err.Error(), version)
 		}
 		return c, old, nil
 	}
@@ -81,23 +85,23 @@ func requirements(d Disk, old *Insertion, want bool, version string) (Change, *I
 		c.Action = Gone
 		return c, old, nil
 	}
-	next, ins, err := insert(there.Text, version)
+	next, ins, err := insert(c.Before.Text, version)
 	if err != nil {
-		c.conflict(err.Error(), version)
-		return c, nil, nil
+		return c.conflict(err.Error(), version), nil, nil
 	}
-	c.to(Update, next)
-	return c, ins, nil
+	return c.to(Update, next), ins, nil
 }
 
-func (c *Change) to(a Action, text string) {
+func (c Change) to(a Action, text string) Change {
 	n := File(text)
 	c.Action, c.After = a, &n
+	return c
 }
 
-func (c *Change) conflict(why, version string) {
+func (c Change) conflict(why, version string) Change {
 	n := File("collections:\n" + entry("  ", version))
 	c.Action, c.Offered, c.Why = Conflict, &n, why
+	return c
 }
 
 // have is for a file that holds our entry as we wrote it.
@@ -106,7 +110,7 @@ func (c Change) have(old *Insertion, want bool, version string) (Change, *Insert
 		next := *old
 		next.Text = regexp.MustCompile(`(?m)^(\s*version:) .*$`).ReplaceAllString(old.Text, "${1} v"+version)
 		if next.Text != old.Text {
-			c.to(Update, strings.Replace(c.Before.Text, old.Text, next.Text, 1))
+			c = c.to(Update, strings.Replace(c.Before.Text, old.Text, next.Text, 1))
 		}
 		return c, &next, nil
 	}
@@ -115,8 +119,7 @@ func (c Change) have(old *Insertion, want bool, version string) (Change, *Insert
 		c.Action, c.After = Remove, nil
 		return c, nil, nil
 	}
-	c.to(Update, rest)
-	return c, nil, nil
+	return c.to(Update, rest), nil, nil
 }
 
 func collections(text string) ([]any, error) {

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -207,56 +206,4 @@ func (s Source) trees(features []string) []Tree {
 		add(name)
 	}
 	return out
-}
-
-// choose adds features to those that are there and takes others away. Needed
-// ones come along.
-func (s Source) choose(have, with, without []string) ([]string, error) {
-	var faults []error
-	chosen := map[string]bool{}
-	for _, name := range slices.Concat(with, without) {
-		if _, ok := s.Features[name]; !ok {
-			faults = append(faults, fmt.Errorf("there is no feature %q%s; there are %s", name, nearest(name, slices.Sorted(maps.Keys(s.Features))), s.listed()))
-		}
-	}
-	// A feature of an older release that is no more goes.
-	todo := slices.DeleteFunc(slices.Concat(have, with), func(name string) bool {
-		_, ok := s.Features[name]
-		return !ok || slices.Contains(without, name)
-	})
-	for ; len(todo) > 0; todo = todo[1:] {
-		for _, need := range s.Features[todo[0]].Needs {
-			if slices.Contains(without, need) {
-				faults = append(faults, fmt.Errorf("feature %q needs %q; take both away, or none", todo[0], need))
-			}
-			if !chosen[need] {
-				todo = append(todo, need)
-			}
-		}
-		chosen[todo[0]] = true
-	}
-	for _, name := range with {
-		if slices.Contains(without, name) {
-			faults = append(faults, fmt.Errorf("feature %q is both added and taken away; leave one out", name))
-		}
-	}
-	return slices.Sorted(maps.Keys(chosen)), errors.Join(faults...)
-}
-
-func (s Source) listed() string {
-	return strings.Join(slices.Sorted(maps.Keys(s.Features)), ", ")
-}
-
-// nearest is `; did you mean "…"?` or empty.
-func nearest(given string, known []string) string {
-	best, at := "", 3 // two edits are a slip, three another word
-	for _, name := range known {
-		if d := levenshtein.Distance(given, name, nil); d < at && 2*d <= len(name) {
-			best, at = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
 }

@@ -117,6 +117,11 @@ func (w world) kayobe() string { return filepath.Join(w.dir, "etc/kayobe") }
 
 func (w world) run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
+	// Its repository is where the reader of a document stands.
+	args = slices.Clone(args)
+	if i := slices.Index(args, "etc/kayobe"); i >= 0 {
+		args[i] = w.kayobe()
+	}
 	code = cli.Main(ctx, append([]string{"-C", w.dir}, args...), cli.App{
 		Stdout: &out, Stderr: &errs, Arch: "amd64", Environ: []string{"KAYOBE_CONFIG_PATH=" + w.kayobe()},
 		Now:       func() time.Time { return time.Unix(0, 0) },
@@ -175,7 +180,7 @@ func TestFlagsInProse(t *testing.T) {
 		help.WriteString(text)
 	}
 	// Of other programs, and one that the text says is not there.
-	others := []string{"--force-depends", "--no-block", "--log_file", "--hook-dir", "--check", "--skip-hooks"}
+	others := []string{"--force-depends", "--no-block", "--log_file", "--hook-dir", "--check", "--skip-hooks", "--yes-i-really-really-mean-it"}
 	for _, d := range documents(t) {
 		_, prose := d.blocks()
 		for _, m := range regexp.MustCompile("`(--[a-z][a-z_-]+)").FindAllStringSubmatch(strings.Join(prose, "\n"), -1) {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -72,7 +73,7 @@ func (c *checker) hook(h hook) {
 		c.errorAt(nil, "Hook that does not run", "%s: Kayobe has no command %q.%s", h.path(), h.command, didYouMean(h.command, commands))
 	}
 	if _, err := fs.Stat(c.o.FS, h.path()); err != nil {
-		c.errorAt(nil, "Hook that leads nowhere", "%s is a link to a file that is not there, or not in this configuration (%v). Run ibforge kayobe install, or take the link away.", h.path(), err)
+		c.errorAt(nil, "Hook that leads nowhere", "%s is a link to a file that is not there, or not in this configuration. Run ibforge kayobe install, or take the link away.", h.path())
 	}
 }
 
@@ -97,7 +98,7 @@ func (c *checker) hookPair(a, b hook) {
 func (c *checker) sameFile(a, b hook) bool {
 	first, errA := fs.ReadFile(c.o.FS, a.path())
 	second, errB := fs.ReadFile(c.o.FS, b.path())
-	return errA == nil && errB == nil && string(first) == string(second)
+	return errA == nil && errB == nil && bytes.Equal(first, second)
 }
 
 // missingHooks are those of an installed layer that are not there.

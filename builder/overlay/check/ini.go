@@ -106,8 +106,8 @@ func (f *iniFile) section(n int, line string) string {
 }
 
 func unquote(value string) string {
-	if n := len(value); n > 1 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
-		return value[1 : n-1]
+	if n := len(value); n > 0 && value[0] == value[n-1] && (value[0] == '"' || value[0] == '\'') {
+		return value[min(1, n-1):max(0, n-1)]
 	}
 	return value
 }
@@ -160,8 +160,8 @@ func (s *jinjaState) tag(word string) {
 
 func (s *jinjaState) branch() string { return strings.Join(s.stack, "/") }
 
-// together tells whether two lines can both be rendered: one stands in the
-// block of the other.
+// together tells whether two lines can both be rendered: the one stands in the
+// block of the other, or in none.
 func together(a, b string) bool {
-	return strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
+	return a == "" || b == "" || strings.HasPrefix(a+"/", b+"/") || strings.HasPrefix(b+"/", a+"/")
 }

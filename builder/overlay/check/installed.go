@@ -58,21 +58,21 @@ func (c *checker) byMajor(major string) string {
 
 // installed looks at what install has left.
 func (c *checker) installed() {
-	any := false
+	found := false
 	for _, layer := range c.layers {
 		m, err := overlay.ReadManifest(c.o.FS, layer)
 		if err != nil {
 			c.errorAt(nil, "Broken manifest", "%v.", err)
-			any = true
+			found = true
 			continue
 		}
 		if m == nil {
 			continue
 		}
-		any = true
+		found = true
 		c.manifest(layer, m)
 	}
-	if !any {
+	if !found {
 		c.notes = append(c.notes, "nothing of ibforge is installed here; ibforge kayobe install brings it")
 		return
 	}

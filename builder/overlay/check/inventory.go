@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -117,11 +118,8 @@ func (c *checker) groups(inv inventory) {
 			if inv.groups[need] == nil {
 				continue
 			}
-			in := inv.hosts(need)
-			for _, host := range sortedKeys(inv.hosts(name)) {
-				if !in[host] {
-					c.errorAt(g.at, "Host that Kayobe leaves out", "%s is in %s and not in %s, so that kayobe overcloud commands do not reach it or give it no container engine. Make %s a child of a group in there.", host, name, need, name)
-				}
+			if out := outside(inv.hosts(name), inv.hosts(need)); out != "" {
+				c.errorAt(g.at, "Host that Kayobe leaves out", "%s is in %s and not in %s, so that kayobe overcloud commands do not reach it or give it no container engine. Put it into a group in there.", out, name, need)
 			}
 		}
 	}
@@ -185,12 +183,24 @@ func (c *checker) groupMap(inv inventory) {
 		c.errorAt(s.at(), "Group that Kolla does not have", "%s has no control, and kolla/inventory/ibforge makes the services' groups children of that. Add it, or name your groups there.", name)
 	}
 	for _, service := range services() {
-		for _, host := range sortedKeys(inv.hosts(service)) {
-			if inv.sure && !mapped[host] {
-				c.errorAt(s.at(), "Host that Kolla does not know", "%s is in %s, and in no group of %s, so that Kolla's HAProxy and Prometheus leave it out. Add %s to a group there.", host, service, name, service)
-			}
+		if out := outside(inv.hosts(service), mapped); inv.sure && out != "" {
+			c.errorAt(s.at(), "Host that Kolla does not know", "%s is in %s, and in no group of %s, so that Kolla's HAProxy and Prometheus leave it out. Add %s to a group there.", out, service, name, service)
 		}
 	}
+}
+
+// outside names the hosts that are not among others, empty for none.
+func outside(hosts, others map[string]bool) string {
+	var out []string
+	for _, host := range sortedKeys(hosts) {
+		if !others[host] {
+			out = append(out, host)
+		}
+	}
+	if len(out) > 5 { // enough to know them by
+		out = append(out[:5], fmt.Sprintf("and %d more", len(out)-5))
+	}
+	return strings.Join(out, ", ")
 }
 
 // kollaInventory finds Kayobe's names of groups where Kolla's belong.

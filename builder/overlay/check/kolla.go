@@ -51,17 +51,21 @@ func (c *checker) kollaConfig() {
 	}
 }
 
-// concatenated tells which files Kayobe appends: its rules for *.conf, *.ini and
-// *.cnf, without those that have another format.
+// concatenated tells which files Kayobe appends and oslo.config reads: its rules
+// for *.conf and *.ini, without those that have another format.
 func concatenated(rel string) bool {
 	base := path.Base(rel)
-	switch {
-	case slices.Contains([]string{"collectd.conf", "named.conf", "rndc.conf", "dnsmasq.conf", "corosync.conf", "horizon.conf", "influxdb.conf", "keepalived.conf", "multipath.conf"}, base),
-		strings.HasSuffix(base, "httpd.conf"), strings.Contains(base, "wsgi"),
-		slices.Contains([]string{"fluentd", "rabbitmq", "telegraf"}, strings.Split(rel, "/")[0]):
+	ext := path.Ext(base)
+	if ext != ".conf" && ext != ".ini" || strings.HasSuffix(base, "paste.ini") || strings.Contains(base, "wsgi") || strings.HasSuffix(base, "httpd.conf") {
 		return false
 	}
-	return path.Ext(base) == ".conf" || path.Ext(base) == ".ini" || base == "galera.cnf" || strings.HasSuffix(base, "my.cnf")
+	services := []string{
+		"fluentd", "grafana", "grafana.ini", "haproxy", "haproxy-config", "horizon", "keepalived", "mariadb", "opensearch", "prometheus", "rabbitmq", "swift", "telegraf",
+	}
+	files := []string{
+		"collectd.conf", "named.conf", "rndc.conf", "dnsmasq.conf", "corosync.conf", "influxdb.conf", "keepalived.conf", "multipath.conf", "ceph.conf",
+	}
+	return !slices.Contains(services, strings.Split(rel, "/")[0]) && !slices.Contains(files, base)
 }
 
 // ini tells what oslo.config takes in another way than it looks.

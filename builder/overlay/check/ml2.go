@@ -88,11 +88,9 @@ func (c *checker) ml2Option(f iniFile, o iniOption) {
 	known, ours := own[o.section]
 	if ours && !slices.Contains(known, o.key) && !jinja(o.key) {
 		near := strings.ToLower(o.key)
-		hint := ""
+		hint := didYouMean(o.key, known)
 		if slices.Contains(known, near) {
 			hint = " oslo.config tells capital letters apart: write " + near + "."
-		} else {
-			hint = didYouMean(o.key, known)
 		}
 		c.errorAt(o.at(f), "Option that nobody reads", "[%s] has no option %q.%s", o.section, o.key, hint)
 	}
@@ -129,7 +127,8 @@ func (c *checker) kayobeML2(files []iniFile) {
 	} {
 		s := c.setting(pair.variable)
 		o, f, ok := last(files, pair.section, pair.key)
-		if s == nil || !ok || s.value.Tag == "!!null" || s.value.Kind == yaml.SequenceNode && len(s.value.Content) == 0 {
+		// What stands in a block of Jinja may be there for the other case only.
+		if s == nil || !ok || o.branch != "" || s.value.Tag == "!!null" || s.value.Kind == yaml.SequenceNode && len(s.value.Content) == 0 {
 			continue
 		}
 		var items []string
@@ -151,7 +150,7 @@ func (c *checker) kayobeML2(files []iniFile) {
 	}
 	if s := c.setting("kolla_extra_neutron_ml2"); s != nil && !jinja(s.value.Value) {
 		for _, o := range parseINI("", s.value.Value).options {
-			if mine, f, ok := last(files, o.section, o.key); ok && !multiple(o.key) {
+			if mine, f, ok := last(files, o.section, o.key); ok && mine.branch == "" && !multiple(o.key) {
 				c.errorAt(s.at(), "Option given twice", "kolla_extra_neutron_ml2 has %s of [%s], and %s:%d has it too. Neutron takes the last, that of the file, %q; %q is lost. Leave one of them.", o.key, o.section, f.file, mine.line, mine.value, o.value)
 			}
 		}

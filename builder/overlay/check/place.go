@@ -141,9 +141,8 @@ func names(fsys fs.FS, dir string) []string {
 
 // walk calls visit for each regular file below a directory.
 func walk(fsys fs.FS, dir string, visit func(name string)) {
-	// A directory that is not there has no files, and one that cannot be read
-	// is told by the file system's owner, not here.
-	_ = fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error { //nolint:errcheck // see above
+	// A directory that is not there has no files.
+	_ = fs.WalkDir(fsys, dir, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			visit(name)
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 
@@ -65,10 +64,7 @@ func readSpecs(collection fs.FS, source overlay.Source) (specs, error) {
 		}
 	}
 	name := regexp.MustCompile(`\b(?:ib|ibforge)_\w+`)
-	for file, text := range source.Texts() {
-		if ext := path.Ext(file); ext != ".yml" && ext != ".j2" {
-			continue
-		}
+	for _, text := range source.Texts() {
 		for _, word := range name.FindAllString(text, -1) {
 			out.others[word] = true
 		}

@@ -92,7 +92,7 @@ func (c *checker) known(s setting) {
 	}
 	near := didYouMean(s.name, c.specs.known())
 	// Playbooks of the operator's own may have names of their own.
-	if strings.HasPrefix(s.name, "ibforge_") && near == "" {
+	if !regexp.MustCompile(`^ib_(host|neo|opensm|service|ufm)_`).MatchString(s.name) && near == "" {
 		return
 	}
 	c.errorAt(s.at(), "Unknown variable", "No role and no playbook reads %q, so its value has no effect.%s docs/roles.md has them all.", s.name, near)
