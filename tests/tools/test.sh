@@ -22,4 +22,5 @@ printf '%5ss  compile\n' $((SECONDS - start))
 exec tests/tools/parts.sh \
 	lint tests/tools/lint.sh \
 	roles tests/tools/roles.sh \
+	sites tests/tools/sites.sh \
 	'go test' "go test -tags=$tags -timeout 80m -parallel 4 ./..."
