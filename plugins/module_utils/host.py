@@ -10,7 +10,6 @@ import glob
 import hashlib
 import json
 import os
-import subprocess
 
 
 def read(path):
@@ -63,16 +62,13 @@ def processes(command):
     return sorted(found, key=lambda process: process["pid"])
 
 
-def enabled(units):
+def enabled(module, units):
     """Return those units that systemd starts at boot."""
-    if not units:
-        return []
-    try:
-        process = subprocess.Popen(["systemctl", "is-enabled"] + units, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except OSError:  # no systemd, no units
+    systemctl = module.get_bin_path("systemctl")
+    if not units or not systemctl:  # no systemd, no units
         return []
     # One line for each unit that there is; for the others, a complaint.
-    out = process.communicate()[0].decode("utf-8", "replace").split()
+    out = module.run_command([systemctl, "is-enabled"] + units)[1].split()
     return ["enabled"] * out.count("enabled")
 
 

@@ -184,7 +184,6 @@ seen:
 
 import json
 import os
-import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ibforge.fabric.plugins.module_utils import engine, host
@@ -235,16 +234,16 @@ def look_at_engine(wanted):
     return found
 
 
-def ask_agent(program, port_map):
+def ask_agent(module, program, port_map):
     """Return whether the port map is in force."""
     if not program or not os.path.exists(program):
         return {"rc": -1, "output": "there is no " + program if program else ""}
-    process = subprocess.Popen([program, "check", port_map], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    out = process.communicate()[0].decode("utf-8", "replace")
-    return {"rc": process.returncode, "output": " ".join(out.split())}
+    code, out, err = module.run_command([program, "check", port_map])
+    return {"rc": code, "output": " ".join((out + " " + err).split())}
 
 
-def look(wanted):
+def look(module):
+    wanted = module.params
     release, mounts = (host.read(path).strip() for path in wanted["kernel_files"])
     found = look_at_engine(wanted)
     found.update(
@@ -255,16 +254,16 @@ def look(wanted):
         files={path: host.stat(path) for path in wanted["files"]},
         contents={path: host.read(path) for path in wanted["contents"]},
         processes=host.processes(wanted["process"]) if wanted["process"] else [],
-        enabled=host.enabled(wanted["boot_units"]),
+        enabled=host.enabled(module, wanted["boot_units"]),
         listeners=listeners(wanted["ports"]) if wanted["ports"] else [],
         port_maps=host.port_maps(wanted["port_map_dir"], wanted["name"]) if wanted["port_map_dir"] else [],
-        hooks=ask_agent(wanted["agent"], wanted["port_map"]))
+        hooks=ask_agent(module, wanted["agent"], wanted["port_map"]))
     return found
 
 
 def main():
     module = AnsibleModule(dict(engine.ARGUMENTS, **OPTIONS), supports_check_mode=True)
-    module.exit_json(changed=False, seen=look(module.params))
+    module.exit_json(changed=False, seen=look(module))
 
 
 if __name__ == "__main__":

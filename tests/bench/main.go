@@ -25,7 +25,7 @@ import (
 
 func main() {
 	runs := flag.Int("n", 5, "runs of each side of a cheap row; a row that bootstraps takes 3 at most")
-	only := flag.String("only", "", "measure \"ports\", \"roles\" or \"builds\" alone")
+	only := flag.String("only", "", "measure \"ports\", \"builds\", \"failover\" or \"roles\" alone")
 	port := flag.String("serve", "", "be the server of the port rows; for the benchmark itself")
 	flag.Parse()
 	if *port != "" {
@@ -79,6 +79,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"builds", "opensm on a ready base", b.opensm},
 		{"builds", "a build with nothing changed", b.unchanged},
 		{"builds", "sizes", b.sizes},
+		{"failover", "how soon a standby is master", b.failover},
 		{"roles", "playbooks with nothing to do", b.roles},
 	} {
 		if b.only != "" && b.only != step.group {
@@ -86,7 +87,8 @@ func (b *bench) run(ctx context.Context) error {
 		}
 		fmt.Fprintln(os.Stderr, "measuring:", step.name)
 		if err := step.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			// What was measured until then has taken its time.
+			return errors.Join(fmt.Errorf("%s: %w", step.name, err), b.print())
 		}
 	}
 	if b.peak > 0 {

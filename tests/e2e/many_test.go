@@ -235,7 +235,7 @@ func (c *crowd) halves(taken lab.HostState) {
 	if diff := taken.Diff(c.state(portTaken)); len(diff) > 0 {
 		c.t.Errorf("%s was changed:\n%s", portTaken, strings.Join(diff, "\n"))
 	}
-	if left := c.on(fullDisk, "find /etc/ibforge -type f ! -name filler; docker ps --all --quiet; find /tmp -name 'ibforge*'"); left != "" {
+	if left := c.on(fullDisk, "find /etc/ibforge -type f ! -name filler; docker ps --all --quiet; find /tmp /var/lib -maxdepth 1 -name 'ibforge*'"); left != "" {
 		c.t.Errorf("on %s there is:\n%s", fullDisk, left)
 	}
 }

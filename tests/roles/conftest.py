@@ -6,6 +6,7 @@ commands are, and IBFORGE_ANSIBLE_COLLECTIONS, where the collections are that
 ours depends on. What runs no Ansible command is left out then.
 """
 
+import importlib
 import os
 import pathlib
 import subprocess
@@ -61,3 +62,14 @@ def ansible(tmp_path_factory):
     namespace.mkdir(parents=True)
     (namespace / "fabric").symlink_to(ROOT, target_is_directory=True)
     return commands(home / "home", home)
+
+
+@pytest.fixture(scope="session")
+def filters(tmp_path_factory):
+    """Returns a filter of the working tree by its name, as Ansible imports it."""
+    home = tmp_path_factory.mktemp("import")
+    (home / "ansible_collections" / "ibforge").mkdir(parents=True)
+    (home / "ansible_collections" / "ibforge" / "fabric").symlink_to(ROOT, target_is_directory=True)
+    sys.path.insert(0, str(home))
+    yield lambda name: getattr(importlib.import_module(f"ansible_collections.ibforge.fabric.plugins.filter.{name}"), name)
+    sys.path.remove(str(home))

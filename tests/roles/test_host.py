@@ -28,6 +28,7 @@ def private(tmp_path):
     return {"_ib_service_port_map_dir": str(tmp_path / "portmap.d"),
             "_ib_service_agent": str(tmp_path / "libexec" / "ibforge-portmap"),
             "_ib_service_agent_pins": str(tmp_path / "pins"),
+            "_ib_service_part": str(tmp_path / "part"),
             "_ib_service_kernel_files": "{{ kernel_files | default(['/proc/sys/kernel/osrelease', '/proc/self/mounts']) }}"}
 
 
@@ -251,11 +252,15 @@ def test_files_of_the_operator(deploy, tmp_path):
 @needs_root
 def test_configuration_of_neo(deploy, tmp_path):
     etc = tmp_path / "etc"
+    # Of a run that was killed while it brought the image.
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "image.tar").touch()
     volumes = [{"name": "config", "path": "/etc/ibforge/neo", "host": "/etc/ibforge/neo", "read_only": True}]
     done = deploy("ib_neo", {"ib_neo_admin_password": "correct-horse-20", "ib_neo_syslog_severity": "ERROR",
                              "ib_neo_syslog_destinations": [{"address": "192.0.2.5"}, {"address": "192.0.2.6", "port": 601, "protocol": "tcp"}]},
                   volumes=volumes, devices=[], modules=[])
     assert len(done.changes) == 1, done.stdout
+    assert not (tmp_path / "part").exists()
     assert modes(etc) == {".": "0o700", "syslog.json": "0o600", "admin_password": "0o600"}
     assert (etc / "admin_password").read_text() == "correct-horse-20\n"
     log = {"active": True, "severity": "ERROR"}

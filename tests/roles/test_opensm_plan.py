@@ -1,11 +1,6 @@
 """What the role plans for the hosts of a fabric: priorities, files, marks, and what it refuses."""
 
-import importlib
-import sys
-
 import pytest
-
-from conftest import ROOT
 
 KNOWN = {name: {"type": "uint32", "reload": name != "lmc"} for name in (
     "lmc", "log_max_size", "polling_retry_number", "sminfo_polling_timeout", "sweep_interval")}
@@ -23,26 +18,12 @@ MANAGED = {"lmc": "use ib_opensm_lmc", "m_key": "use ib_opensm_m_key", "sm_prior
 ONE, TWO = "0x0002c903000e0b72", "0xf45214030038aa01"
 
 
-@pytest.fixture(scope="session")
-def filters(tmp_path_factory):
-    """The filters as Ansible imports them."""
-    home = tmp_path_factory.mktemp("import")
-    (home / "ansible_collections" / "ibforge").mkdir(parents=True)
-    (home / "ansible_collections" / "ibforge" / "fabric").symlink_to(ROOT, target_is_directory=True)
-    sys.path.insert(0, str(home))
-    try:
-        yield {name: getattr(importlib.import_module(f"ansible_collections.ibforge.fabric.plugins.filter.{name}"), name)
-               for name in ("opensm_plan", "opensm_disagreements")}
-    finally:
-        sys.path.remove(str(home))
-
-
 @pytest.fixture
 def plan(filters):
     """Plan for a host, beside others by their variables."""
     def run(host="ctl1", hosts=None, ufm=None, **changes):
         hosts = hosts or {"ctl1": {}}
-        return filters["opensm_plan"]({**BASE, **changes}, host, {**hosts, **(ufm or {})},
+        return filters("opensm_plan")({**BASE, **changes}, host, {**hosts, **(ufm or {})},
                                       {"ib_opensm": list(hosts), "ib_ufm": list(ufm or {})}, KNOWN, MANAGED)
     return run
 
@@ -184,6 +165,6 @@ def test_ufm_on_another_fabric(plan):
 
 def test_disagreements(plan, filters):
     plans = {"ctl1": plan("ctl1", THREE), "ctl2": plan("ctl2", THREE, sweep_interval=11, sm_key="0x2"), "ctl3": plan("ctl3", THREE)}
-    faults = filters["opensm_disagreements"](plans, "ctl1")
+    faults = filters("opensm_disagreements")(plans, "ctl1")
     assert len(faults) == 1 and "ctl1 and ctl2" in faults[0] and "sm_key, sweep_interval" in faults[0] and "0x2" not in faults[0]
-    assert len(filters["opensm_disagreements"](plans, "ctl2")) == 2
+    assert len(filters("opensm_disagreements")(plans, "ctl2")) == 2
