@@ -2,7 +2,6 @@ package kayobe
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -88,6 +87,7 @@ func newDeployment(t *testing.T, r release, features ...string) *deployment {
 enable_neutron: "yes"
 enable_horizon: "yes"
 enable_keepalived: "no"
+enable_fluentd: "no"
 enable_mariadb: "no"
 enable_proxysql: "no"
 `)
@@ -139,7 +139,7 @@ func (d *deployment) write(name, text string) {
 	write(d.t, filepath.Join(d.config, name), text)
 }
 
-// kayobe runs it as an operator does after sourcing its environment.
+// try runs Kayobe as an operator does who has sourced its environment.
 func (d *deployment) try(args ...string) (string, error) {
 	d.t.Helper()
 	return call(d.t, []string{
@@ -173,9 +173,6 @@ var (
 // changes are those of the run of ansible-playbook that had this play.
 func changes(t *testing.T, out, name string) int {
 	t.Helper()
-	for _, run := range strings.Split(out, "\nPLAY RECAP ") {
-		_ = run
-	}
 	at := strings.LastIndex(out, "PLAY ["+name+"]")
 	if at < 0 {
 		t.Fatalf("there was no play %q; there were %q", name, plays(out))
@@ -203,9 +200,15 @@ func plays(out string) []string {
 // file gives a text of the host.
 func (d *deployment) file(name string) string {
 	d.t.Helper()
-	out, err := d.host.Exec(d.t.Context(), "cat", name)
+	return d.exec("cat", name)
+}
+
+// exec runs a program on the host.
+func (d *deployment) exec(argv ...string) string {
+	d.t.Helper()
+	out, err := d.host.Exec(d.t.Context(), argv...)
 	if err != nil {
-		d.t.Fatal(fmt.Errorf("%s: %w", name, err))
+		d.t.Fatal(err)
 	}
 	return string(out)
 }

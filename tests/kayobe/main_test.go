@@ -63,7 +63,7 @@ func checkout(t *testing.T) string {
 func call(t *testing.T, env []string, argv ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...) //nolint:gosec // the tests' own programs
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, &out, &out
 	err := cmd.Run()
@@ -80,10 +80,16 @@ func ibforge(t *testing.T, args ...string) string {
 	return out
 }
 
-// built are the images, which all deployments share.
-var built struct { //nolint:gochecknoglobals // building takes a minute, and steps that are known are kept
-	mu   sync.Mutex
-	done map[string]bool
+// built is held by who builds.
+var built struct { //nolint:gochecknoglobals // one store, and one build at a time
+	mu sync.Mutex
+}
+
+// store is the checkout's: building takes a minute, and steps that are known
+// are kept.
+func store(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(checkout(t), ".cache/store")
 }
 
 // buildImages builds images into the checkout's store and pushes them into
@@ -94,14 +100,13 @@ func buildImages(t *testing.T, file string, names ...string) {
 	labtest.Need(t, lab.Tool{Name: "mmdebstrap", Package: "mmdebstrap"}, lab.Tool{Name: "runc", Package: "runc"})
 	built.mu.Lock()
 	defer built.mu.Unlock()
-	store := filepath.Join(checkout(t), ".cache/store")
 	dir := filepath.Dir(file)
 	payloads := t.TempDir()
 	flags, err := site.Payloads(filepath.Join(checkout(t), "tests/standins"), payloads)
 	if err != nil {
 		t.Fatal(err)
 	}
-	common := []string{"-q", "-C", checkout(t), "--store", store}
+	common := []string{"-q", "-C", checkout(t), "--store", store(t)}
 	ibforge(t, append(append(common, "build", "--images-file", file), append(flags, names...)...)...)
 	for _, name := range names {
 		ibforge(t, append(common, "push", name, "docker-archive:"+filepath.Join(dir, name+".tar"), "--images-file", file)...)

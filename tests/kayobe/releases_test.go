@@ -19,8 +19,7 @@ const matrixEnv = "IBFORGE_TEST_MATRIX"
 // release is a line of tests/tools/kayobe/releases.
 type release struct {
 	name, kayobe, kolla string
-	// everyRun is true for the oldest and the newest.
-	everyRun bool
+	oldest, newest      bool
 }
 
 func releases(t *testing.T) []release {
@@ -34,7 +33,7 @@ func releases(t *testing.T) []release {
 	if len(out) == 0 {
 		t.Fatal("tests/tools/kayobe/releases has no release")
 	}
-	out[0].everyRun, out[len(out)-1].everyRun = true, true
+	out[0].oldest, out[len(out)-1].newest = true, true
 	return out
 }
 
@@ -57,14 +56,21 @@ func (r release) venv(t *testing.T) string {
 	return filepath.Join(checkout(t), ".cache/kayobe", r.name)
 }
 
-// forReleases runs a test with the releases that are in this run.
-func forReleases(t *testing.T, test func(*testing.T, release)) {
+// ends are the oldest and the newest release.
+func ends(r release) bool { return r.oldest || r.newest }
+
+// newest is that release alone, for what takes minutes.
+func newest(r release) bool { return r.newest }
+
+// forReleases runs a test with the releases that are in every run, or with all
+// if the matrix is asked for.
+func forReleases(t *testing.T, everyRun func(release) bool, test func(*testing.T, release)) {
 	t.Helper()
 	labtest.NeedRoot(t, "a host")
 	labtest.Need(t, lab.Tool{Name: "ssh-keygen", Package: "openssh-client"}, lab.Tool{Name: "rsync", Package: "rsync"})
 	for _, r := range releases(t) {
 		t.Run(r.name, func(t *testing.T) {
-			if !r.everyRun && os.Getenv(matrixEnv) == "" {
+			if !everyRun(r) && os.Getenv(matrixEnv) == "" {
 				t.Skip("one of the releases that make test-matrix adds")
 			}
 			t.Parallel()
