@@ -48,6 +48,7 @@ unit: setup ## the tests that need neither root nor an engine
 .PHONY: test-matrix
 test-matrix: build ## all engines, cgroup versions and services, 20 hosts, interrupted plays
 	@IBFORGE_TEST_REQUIRE=1 IBFORGE_TEST_MATRIX=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 90m -parallel 3 -run 'TestFailover|TestMatrix|TestUpgradeKeepsAMaster|TestTwentyHosts|TestInterrupted' -v ./tests/e2e
+	@IBFORGE_TEST_REQUIRE=1 IBFORGE_TEST_MATRIX=1 $(GO) test -tags=$(TAGS) -count=1 -timeout 90m -parallel 2 -v ./tests/kayobe
 
 .PHONY: e2e
 e2e: build ## the end-to-end tests alone
@@ -69,6 +70,7 @@ lint: ## golangci-lint, ansible-lint and yamllint
 golden: build ## rewrite the golden files from what the code does now
 	@UPDATE=1 $(GO) test -tags=$(TAGS) -count=1 ./builder/... ./tests/stories/... ./tests/arch/...
 	@UPDATE=1 .cache/venv/bin/pytest -q -p no:cacheprovider tests/kolla tests/docs
+	@.cache/venv/bin/python tests/tools/role_docs.py --kayobe kayobe/files/ibforge.yml
 
 .PHONY: fmt
 fmt: setup ## format the Go code

@@ -9,7 +9,8 @@ import (
 )
 
 // OpenSM on the controller: Kayobe's own commands carry it along.
-func TestFlat(t *testing.T) {
+func TestFlat(t *testing.T) { //nolint:tparallel // its parts are parallel, in forReleases
+	t.Parallel()
 	forReleases(t, ends, func(t *testing.T, r release) {
 		t.Helper()
 		d := newDeployment(t, r)

@@ -48,7 +48,8 @@ func (d *deployment) products() {
 
 // What the features put into the configuration is in the files that the real
 // Kolla-Ansible makes, and those who read these take it.
-func TestGenerate(t *testing.T) {
+func TestGenerate(t *testing.T) { //nolint:tparallel // its parts are parallel, in forReleases
+	t.Parallel()
 	forReleases(t, newest, func(t *testing.T, r release) {
 		t.Helper()
 		d := newDeployment(t, r, "ufm", "neo", "sdn")

@@ -16,9 +16,7 @@ func (d *deployment) kollaAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(readFile(t, filepath.Join(d.config, "inventory/host_vars", controller))), &host); err != nil {
 		t.Fatal(err)
 	}
-	// Kolla calls the engine by another name than the roles, which have Kayobe's.
 	inventory, err := json.Marshal(map[string]any{
-		"all":       map[string]any{"vars": map[string]any{"container_engine": "{{ kolla_container_engine | default('docker') }}"}},
 		"control":   map[string]any{"hosts": map[string]any{controller: host}},
 		"ib_opensm": map[string]any{"children": map[string]any{"control": nil}},
 	})

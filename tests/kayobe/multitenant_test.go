@@ -6,7 +6,8 @@ import (
 )
 
 // UFM and NEO on a controller on which Horizon and HAProxy will be.
-func TestMultitenant(t *testing.T) {
+func TestMultitenant(t *testing.T) { //nolint:tparallel // its parts are parallel, in forReleases
+	t.Parallel()
 	forReleases(t, newest, func(t *testing.T, r release) {
 		t.Helper()
 		d := newDeployment(t, r, "ufm", "neo")

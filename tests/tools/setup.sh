@@ -39,6 +39,8 @@ packages='
 	libumad2sim0       simulates-the-fabric
 	apache2-bin        stands-where-Horizon-stands
 	haproxy            runs-the-example-of-HAProxy-in-Kolla
+	rsync              Kayobe-copies-inventories-with-it
+	openssh-client     Kayobe-wants-a-key-pair
 '
 bench_packages='
 	buildah            compared-with-ibforge-in-the-benchmarks
