@@ -62,6 +62,7 @@ func TestMatrix(t *testing.T) { //nolint:tparallel // its cells do, but for thos
 	variants := buildVariants(t)
 	for _, c := range cells() {
 		t.Run(c.String(), func(t *testing.T) {
+			labtest.Report(t, "every verb  "+c.String())
 			if !c.inEveryRun() && os.Getenv(matrixEnv) == "" {
 				t.Skip("one of the cells that make test-matrix adds")
 			}

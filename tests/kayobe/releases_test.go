@@ -70,6 +70,7 @@ func forReleases(t *testing.T, everyRun func(release) bool, test func(*testing.T
 	labtest.Need(t, lab.Tool{Name: "ssh-keygen", Package: "openssh-client"}, lab.Tool{Name: "rsync", Package: "rsync"})
 	for _, r := range releases(t) {
 		t.Run(r.name, func(t *testing.T) {
+			labtest.Report(t, "Kayobe "+r.kayobe+", Kolla-Ansible "+r.kolla+"  "+t.Name())
 			if !everyRun(r) && os.Getenv(matrixEnv) == "" {
 				t.Skip("one of the releases that make test-matrix adds")
 			}

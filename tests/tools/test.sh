@@ -18,9 +18,17 @@ tests/tools/build.sh
 go vet -tags="$tags" ./...
 printf '%5ss  compile\n' $((SECONDS - start))
 
-# -p 1 beside the others: two cores, and the packages boot engines.
-exec tests/tools/parts.sh \
+# What the tests of engines and of Kayobe's releases have tried.
+IBFORGE_TEST_REPORT=$(mktemp)
+export IBFORGE_TEST_REPORT
+trap 'rm -f "$IBFORGE_TEST_REPORT"' EXIT
+
+status=0
+tests/tools/parts.sh \
 	lint tests/tools/lint.sh \
 	roles tests/tools/roles.sh \
 	sites tests/tools/sites.sh \
-	'go test' "go test -tags=$tags -timeout 80m -parallel 4 ./..."
+	'go test' "go test -tags=$tags -timeout 80m -parallel 4 ./..." || status=$?
+printf '\n== matrix\n'
+sort "$IBFORGE_TEST_REPORT"
+exit "$status"
