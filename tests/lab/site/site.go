@@ -57,6 +57,8 @@ func (s Site) reach(vars map[string]any, services ...string) map[string]any {
 		return vars
 	}
 	vars["ansible_connection"], vars["ansible_python_interpreter"] = "local", s.Python
+	// Several sites of one machine must not sweep away each other's archives.
+	vars["ib_service_work_dir"] = s.Dir
 	for _, service := range services {
 		vars["ib_"+service+"_docker_host"] = s.Engine.Host()
 		vars["ib_"+service+"_config_dir"] = filepath.Join(s.Dir, "etc-"+service)
