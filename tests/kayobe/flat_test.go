@@ -1,6 +1,7 @@
 package kayobe
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +33,15 @@ func TestFlat(t *testing.T) { //nolint:tparallel // its parts are parallel, in f
 			t.Errorf("the second deployment has changed %d things", n)
 		}
 		timed(t, "Kolla-Ansible alone", func() { d.kollaAlone(t) })
+		whole := os.Getenv(matrixEnv) != ""
+		if whole {
+			d.everyVerb(t)
+		}
 		timed(t, "stop and destroy", func() { d.refuses(t) })
 		timed(t, "image build", func() { d.imageBuild(t) })
+		if whole {
+			d.removed(t)
+		}
 	})
 }
 
