@@ -3,7 +3,6 @@ module github.com/ibforge/ibforge
 go 1.25.0
 
 require (
-	github.com/agext/levenshtein v1.2.3
 	github.com/apenella/go-ansible/v2 v2.3.0
 	github.com/cilium/ebpf v0.20.0
 	github.com/containerd/errdefs v1.0.0
@@ -35,6 +34,7 @@ require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
 	github.com/aead/serpent v0.0.0-20160714141033-fba169763ea6 // indirect
+	github.com/agext/levenshtein v1.2.3 // indirect
 	github.com/apenella/go-common-utils/data v0.0.0-20220913191136-86daaa87e7df // indirect
 	github.com/apenella/go-common-utils/error v0.0.0-20220913191136-86daaa87e7df // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect

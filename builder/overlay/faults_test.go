@@ -53,8 +53,8 @@ func TestFaultsBeforeTheFirstWrite(t *testing.T) {
 			o:     Options{Environment: "prod"},
 			want:  []string{"opensm.yml:2: opensm_enabled is yes", "environments/prod/globals.yml:3: opensm_enabled is True", "set it to false"},
 		},
-		"environment": {o: Options{Environment: "prud"}, want: []string{`there is no environment "prud"; did you mean "prod"?; there are prod, test`}, isUsage: true},
-		"feature":     {o: Options{Features: []string{"umf"}}, want: []string{`there is no feature "umf"`}, isUsage: true},
+		"environment": {o: Options{Environment: "prud"}, want: []string{`there is no environment "prud"; there are prod, test. Did you mean "prod"?`}, isUsage: true},
+		"feature":     {o: Options{Features: []string{"umf"}}, want: []string{`there is no feature "umf"; there are sdn, ufm, virtual. Did you mean "ufm"?`}, isUsage: true},
 		"manifest broken": {
 			files: map[string]string{".ibforge/overlay.json": "{"}, want: []string{".ibforge/overlay.json is broken: unexpected end of JSON input; take the file from version control"},
 		},
@@ -114,7 +114,7 @@ func TestFaultsBeforeTheFirstWrite(t *testing.T) {
 	}
 }
 
-// A configuration of StackHPC's size, some 2,000 files. What it takes is logged.
+// A configuration of StackHPC's size, some 2,000 files, none of which is touched.
 func TestInstallIntoLargeConfiguration(t *testing.T) {
 	files := map[string]string{}
 	for i := range 2000 {
@@ -127,8 +127,13 @@ func TestInstallIntoLargeConfiguration(t *testing.T) {
 	o := one().options(t, Options{})
 	began := time.Now()
 	install(t, root, o)
-	took := time.Since(began)
-	t.Logf("install into %d files took %v", len(files), took)
+	t.Logf("install into %d files took %v", len(files), time.Since(began))
+	after := snapshot(t, root)
+	for name, text := range files {
+		if after[name] != text {
+			t.Fatalf("%s was changed", name)
+		}
+	}
 }
 
 func TestSourceContradictsItself(t *testing.T) {

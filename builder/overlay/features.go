@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // choose adds features to those that are there and takes others away. Needed
@@ -17,7 +17,7 @@ func (s Source) choose(have, with, without []string) ([]string, error) {
 	chosen := map[string]bool{}
 	for _, name := range slices.Concat(with, without) {
 		if _, ok := s.Features[name]; !ok {
-			faults = append(faults, fmt.Errorf("there is no feature %q%s; there are %s", name, nearest(name, slices.Sorted(maps.Keys(s.Features))), s.listed()))
+			faults = append(faults, fmt.Errorf("there is no feature %q; there are %s.%s", name, s.listed(), suggest.DidYouMean(name, slices.Collect(maps.Keys(s.Features)))))
 		}
 	}
 	// A feature of an older release that is no more goes.
@@ -46,20 +46,6 @@ func (s Source) choose(have, with, without []string) ([]string, error) {
 
 func (s Source) listed() string {
 	return strings.Join(slices.Sorted(maps.Keys(s.Features)), ", ")
-}
-
-// nearest is `; did you mean "…"?` or empty.
-func nearest(given string, known []string) string {
-	best, at := "", 3 // two edits are a slip, three another word
-	for _, name := range known {
-		if d := levenshtein.Distance(given, name, nil); d < at && 2*d <= len(name) {
-			best, at = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
 }
 
 // some are the first of many.

@@ -86,7 +86,7 @@ func TestFeatures(t *testing.T) {
 		t.Error(diff)
 	}
 	_, err := Install(root, one().options(t, Options{Without: []string{"sdn"}, Features: []string{"smn"}}))
-	want := "there is no feature \"smn\"; did you mean \"sdn\"?; there are sdn, ufm, virtual\nfeature \"virtual\" needs \"sdn\"; take both away, or none"
+	want := "there is no feature \"smn\"; there are sdn, ufm, virtual. Did you mean \"sdn\"?\nfeature \"virtual\" needs \"sdn\"; take both away, or none"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // Environments is the directory of Kayobe's environments.
@@ -91,7 +93,7 @@ func environment(d Disk, name string) error {
 	case len(all) == 0:
 		return fmt.Errorf("there is no environment %q; this configuration has none, so leave --environment out", name)
 	}
-	return fmt.Errorf("there is no environment %q%s; there are %s", name, nearest(name, all), strings.Join(all, ", "))
+	return fmt.Errorf("there is no environment %q; there are %s.%s", name, strings.Join(all, ", "), suggest.DidYouMean(name, all))
 }
 
 // opensmEnabled finds Kayobe's own OpenSM turned on. Two subnet managers on one
@@ -101,7 +103,7 @@ func opensmEnabled(d Disk, layers []string) []error {
 	for _, layer := range layers {
 		for _, file := range variableFiles(d, layer) {
 			key, value := variable(d, file, "opensm_enabled")
-			if key != nil && truthy(value.Value) {
+			if key != nil && Truthy(value.Value) {
 				faults = append(faults, fmt.Errorf("%s:%d: opensm_enabled is %s, and then Kayobe runs an OpenSM of its own; two subnet managers on one fabric undo each other's work: set it to false",
 					file, key.Line, value.Value))
 			}
@@ -110,8 +112,8 @@ func opensmEnabled(d Disk, layers []string) []error {
 	return faults
 }
 
-// truthy is Ansible's filter bool.
-func truthy(value string) bool {
+// Truthy is Ansible's filter bool.
+func Truthy(value string) bool {
 	return slices.Contains([]string{"true", "yes", "on", "1", "y", "t"}, strings.ToLower(value))
 }
 

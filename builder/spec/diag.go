@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // WriteDiagnostics writes the diagnostics with the source lines that they are
@@ -150,7 +152,7 @@ func restate(d *hcl.Diagnostic) *hcl.Diagnostic {
 		}
 	}
 	name := extra.CalledFunctionNamespace() + extra.CalledFunctionName()
-	return fault(d.Subject, "Unknown function", "There is no function named %q.%s", name, didYouMean(name, known))
+	return fault(d.Subject, "Unknown function", "There is no function named %q.%s", name, suggest.DidYouMean(name, known))
 }
 
 // conceal strips the values from a diagnostic about an expression that uses a

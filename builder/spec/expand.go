@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/hashicorp/hcl/v2/gohcl"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // imageBlock is one image block, or one instance of a block with for_each.
@@ -147,7 +149,7 @@ func (l *loader) walkDynamic(node dynblock.WalkVariablesNode, body hcl.Body, sch
 			known = append(known, b.Type)
 		}
 		if label := block.Labels[0]; !slices.Contains(known, label) {
-			l.errorAt(&block.LabelRanges[0], "Unsupported block type", "Blocks of type %q are not expected here.%s", label, didYouMean(label, known))
+			l.errorAt(&block.LabelRanges[0], "Unsupported block type", "Blocks of type %q are not expected here.%s", label, suggest.DidYouMean(label, known))
 		}
 	}
 	for _, child := range children {
@@ -186,7 +188,7 @@ func (l *loader) link(byName map[string]*imageBlock) []*Image {
 // imageHint helps who mistyped an image's name, or gave that of a block with
 // for_each instead of one of its images.
 func imageHint(name string, names []string) string {
-	if hint := didYouMean(name, names); hint != "" {
+	if hint := suggest.DidYouMean(name, names); hint != "" {
 		return hint
 	}
 	var instances []string

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // environPrefix makes an environment variable the value of a variable.
@@ -87,7 +89,7 @@ func describeKey(source, key string) string {
 // would otherwise leave the default in force without a word.
 func (l *loader) undeclared(subject *hcl.Range, name, given string) {
 	names := slices.Collect(maps.Keys(l.variables))
-	cure := didYouMean(name, names)
+	cure := suggest.DidYouMean(name, names)
 	if cure == "" {
 		cure = " Declare it with a variable block, or leave it out."
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // imageDecoder decodes and judges one image.
@@ -219,7 +221,7 @@ func (d *decoder) oneOf(t text, what string, known []string) string {
 		if len(known) > 1 {
 			choice = "It must be one of " + listed(known) + "."
 		}
-		d.errorAt(&t.rng, "Unknown "+what, "%q is not known here. %s%s", t.value, choice, didYouMean(t.value, known))
+		d.errorAt(&t.rng, "Unknown "+what, "%q is not known here. %s%s", t.value, choice, suggest.DidYouMean(t.value, known))
 	}
 	return t.value
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // imagePrefix begins the value of image.NAME. JSON has no bare references, so
@@ -63,9 +65,9 @@ func (d *imageDecoder) reference(from text, digest *hcl.Attribute) *Reference {
 	transport, location, found := strings.Cut(from.value, ":")
 	if !found || !slices.Contains(transports(), transport) {
 		known := []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "containers-storage:"}
-		hint := didYouMean(transport, transports())
+		hint := suggest.DidYouMean(transport, transports())
 		if !found {
-			hint = didYouMean(imagePrefix+from.value, d.imageReferences())
+			hint = suggest.DidYouMean(imagePrefix+from.value, d.imageReferences())
 		}
 		d.errorAt(&from.rng, "Unknown image source", "%q is neither image.NAME nor a reference that begins with one of %s.%s", from.value, listed(known), hint)
 		return nil

@@ -6,6 +6,8 @@ import (
 
 	"github.com/docker/go-units"
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // defaultLimit bounds a payload's unpacked size where the description does not.
@@ -106,7 +108,7 @@ func (d *imageDecoder) runPayloads(attr *hcl.Attribute, payloads []Payload, used
 	for _, t := range list {
 		switch {
 		case !slices.Contains(known, t.value):
-			d.errorAt(&t.rng, "Unknown payload", "This image has no payload block labelled %q.%s", t.value, didYouMean(t.value, known))
+			d.errorAt(&t.rng, "Unknown payload", "This image has no payload block labelled %q.%s", t.value, suggest.DidYouMean(t.value, known))
 		case slices.Contains(out, t.value):
 			d.errorAt(&t.rng, "Duplicate payload", "%q stands in the list twice. Remove one.", t.value)
 		default:

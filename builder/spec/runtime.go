@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // systemTmpfs is what systemd as PID 1 of a container needs to be tmpfs, in
@@ -172,7 +174,7 @@ func (d *imageDecoder) capabilities(bodies []capabilityBody) []Reasoned {
 	for i := range bodies {
 		b := &bodies[i]
 		if !slices.Contains(capabilities(), b.Name) {
-			hint := didYouMean(strings.TrimPrefix(strings.ToUpper(b.Name), "CAP_"), capabilities())
+			hint := suggest.DidYouMean(strings.TrimPrefix(strings.ToUpper(b.Name), "CAP_"), capabilities())
 			d.errorAt(&b.LabelRange, "Unknown capability", "%q is none of capabilities(7), written without \"CAP_\" and in capitals.%s", b.Name, hint)
 		}
 		names.add(b.Name, b.LabelRange)
@@ -211,13 +213,13 @@ func (d *imageDecoder) stop(b *stopBody) Stop {
 	}
 	signal := d.text(b.Signal, "SIGRTMIN+3")
 	if signal.ok && !slices.Contains(signals(), signal.value) && !realtime.MatchString(signal.value) {
-		hint := didYouMean(signal.value, signals())
+		hint := suggest.DidYouMean(signal.value, signals())
 		switch signal.value {
 		case "SIGKILL", "SIGSTOP":
 			hint = "" // SIGILL and SIGTSTP are near, and worse
 		default:
 			if hint == "" {
-				hint = didYouMean("SIG"+signal.value, signals())
+				hint = suggest.DidYouMean("SIG"+signal.value, signals())
 			}
 		}
 		d.errorAt(&signal.rng, "Unknown signal", "%q is no signal of signal(7) that can be caught, written as \"SIGTERM\" or \"SIGRTMIN+3\".%s", signal.value, hint)

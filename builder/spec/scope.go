@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // sensitiveMark is carried by every value that comes from a sensitive variable.
@@ -150,7 +152,7 @@ func secondName(t hcl.Traversal) (string, bool) {
 
 // unknownName tells what kind of thing ROOT.name would be, and what to do.
 func unknownName(root, name string, names []string) (kind, hint string) {
-	hint = didYouMean(name, names)
+	hint = suggest.DidYouMean(name, names)
 	var cure string
 	switch root {
 	case "var":
@@ -185,5 +187,5 @@ func unknownRoot(t hcl.Traversal, ctx *hcl.EvalContext) string {
 		}
 	}
 	roots := slices.Collect(maps.Keys(ctx.Variables))
-	return fmt.Sprintf("There is no variable named %q.%s Values begin with \"var.\", \"local.\" or the name of an iterator; a text needs quotes.", name, didYouMean(name, roots))
+	return fmt.Sprintf("There is no variable named %q.%s Values begin with \"var.\", \"local.\" or the name of an iterator; a text needs quotes.", name, suggest.DidYouMean(name, roots))
 }

@@ -162,17 +162,6 @@ func TestParseSeconds(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	for given, want := range map[string]string{
-		"sevice": "service", "SERVICE": "service", "tcp": "tcp", "tpc": "tcp", "sliec": "slice",
-		"ALL": "", "x": "", "": "", "completely": "",
-	} {
-		if got := nearest(given, []string{"slice", "tcp", "service", "KILL", "udp"}); got != want {
-			t.Errorf("%q: got %q, want %q", given, got, want)
-		}
-	}
-}
-
 func TestFollow(t *testing.T) {
 	link := func(target string) *fstest.MapFile {
 		return &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink}

@@ -3,6 +3,8 @@ package spec
 import (
 	"slices"
 	"strings"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // units decodes the unit blocks.
@@ -39,8 +41,8 @@ func (d *imageDecoder) unitName(t text) bool {
 	if i < 0 || !slices.Contains(unitSuffixes(), t.value[i+1:]) {
 		hint := ""
 		if i >= 0 {
-			if suffix := nearest(t.value[i+1:], unitSuffixes()); suffix != "" {
-				hint = didYouMean(t.value, []string{t.value[:i+1] + suffix})
+			if suffix := suggest.Nearest(t.value[i+1:], unitSuffixes()); suffix != "" {
+				hint = suggest.DidYouMean(t.value, []string{t.value[:i+1] + suffix})
 			}
 		}
 		d.errorAt(&t.rng, "Invalid unit name", "%q does not end in the type of a unit: one of %s, after a \".\".%s", t.value, listed(unitSuffixes()), hint)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,21 +46,11 @@ func (c *cloud) add(ctx context.Context, name string) error {
 		return err
 	}
 	c.fabrics[name] = f
-	own := site.Site{Dir: filepath.Join(c.dir, name+"-fabric"), Fabric: f}
-	vars := own.Variables()
-	products, err := own.ProductVariables()
+	vars, err := site.Site{Dir: filepath.Join(c.dir, name+"-fabric"), Fabric: f}.OnHost(h)
 	if err != nil {
 		return err
 	}
-	// What the simulator needs of files lies where the host sees it.
-	if err := h.Put(filepath.Join(own.Dir, "simulator.conf"), "/root/simulator.conf"); err != nil {
-		return err
-	}
-	products["ib_ufm_extra_volumes"] = []string{own.LibraryVolume(), "/root/simulator.conf:/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
-	maps.Copy(vars, products)
-	maps.Copy(vars, h.Variables())
 	vars["ib_opensm_fabric"], vars["ib_ufm_fabric"] = name, name
-	vars["ib_service_system_container"] = true // the lab's host has namespaces of its own
 	c.vars[name] = vars
 	return nil
 }

@@ -48,17 +48,3 @@ func TestOverlayPlaybooks(t *testing.T) {
 		t.Error("no document names a playbook of the overlay: the test no longer finds them")
 	}
 }
-
-// Each verb of the collection has a playbook in the overlay.
-func TestOverlayHasAllVerbs(t *testing.T) {
-	for _, verb := range playbooks(t) {
-		name := filepath.Join(repository, "kayobe/files/ansible/ibforge-"+strings.ReplaceAll(verb, "_", "-")+".yml")
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Error(err)
-		}
-		if !strings.Contains(string(text), "import_playbook: ibforge.fabric."+verb+"\n") {
-			t.Errorf("%s does not import ibforge.fabric.%s", name, verb)
-		}
-	}
-}

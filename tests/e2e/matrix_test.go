@@ -88,21 +88,11 @@ func newStory(t *testing.T, c cell, v variants) *story {
 	s := &story{t: t, cell: c, variants: v, dir: dir}
 	s.host = labtest.Host(t, lab.HostOptions{Suite: c.suite, CgroupV2: c.v2})
 	lives := site.Site{Dir: dir, Fabric: labtest.Fabric(t, lab.FabricOptions{Network: s.host.Network()})}
-	s.vars = lives.Variables()
-	product, err := lives.ProductVariables()
-	if err != nil {
+	var err error
+	if s.vars, err = lives.OnHost(s.host); err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(s.vars, product)
-	// What the simulator needs of files lies where the host sees it.
-	drop := filepath.Join(dir, "simulator.conf")
-	if err := s.host.Put(drop, "/root/simulator.conf"); err != nil {
-		t.Fatal(err)
-	}
-	s.vars["ib_ufm_extra_volumes"] = []string{lives.LibraryVolume(), "/root/simulator.conf:/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
-	maps.Copy(s.vars, s.host.Variables())
 	s.vars["container_engine"] = c.engine
-	s.vars["ib_service_system_container"] = true // the lab's host has namespaces of its own
 	s.vars["ib_opensm_destroy_data"], s.vars["ib_ufm_destroy_data"], s.vars["ib_neo_destroy_data"] = true, true, true
 	return s
 }

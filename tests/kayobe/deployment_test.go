@@ -117,18 +117,10 @@ func (d *deployment) vars(more map[string]any) {
 // lab adds what the roles have to know of the simulated fabric, and the images.
 func (d *deployment) lab(services ...string) {
 	d.t.Helper()
-	lives := site.Site{Dir: d.dir, Fabric: d.fabric}
-	all := lives.Variables()
-	product, err := lives.ProductVariables()
+	all, err := site.Site{Dir: d.dir, Fabric: d.fabric}.OnHost(d.host)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	maps.Copy(all, product)
-	if err := d.host.Put(filepath.Join(d.dir, "simulator.conf"), "/root/simulator.conf"); err != nil {
-		d.t.Fatal(err)
-	}
-	all["ib_ufm_extra_volumes"] = []string{lives.LibraryVolume(), "/root/simulator.conf:/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
-	all["ib_service_system_container"] = true // the lab's host has namespaces of its own
 	d.vars(all)
 	buildImages(d.t, filepath.Join(d.config, "ibforge-images.yml"), services...)
 }

@@ -18,6 +18,11 @@ func TestMultitenant(t *testing.T) { //nolint:tparallel // its parts are paralle
 			d.exec("systemd-run", "--unit=horizon-"+port, "python3", "-m", "http.server", port)
 		}
 		timed(t, "deploy", func() { d.playbook("deploy") })
+		// Whoever was there first has both ports, and the products have others.
+		d.exec("systemctl", "is-active", "horizon-80", "horizon-443")
+		for _, port := range []string{"7443", "3443"} {
+			d.exec("python3", "-c", "import socket; socket.create_connection(('127.0.0.1', "+port+"), 10)")
+		}
 		if n := changes(t, d.playbook("deploy"), "Deploy the fabric services"); n != 0 {
 			t.Errorf("the second deployment has changed %d things", n)
 		}

@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/ibforge/ibforge/builder/plan"
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // unitDirs are where a unit file may lie (systemd.unit(5), table 1), in order.
@@ -75,7 +75,7 @@ func unknownUnit(known []string, unit string, at hcl.Range, cure string) *hcl.Di
 	if slices.Contains(known, unit) || slices.Contains(known, templateOf(unit)) {
 		return nil
 	}
-	if near := nearest(unit, known); near != "" {
+	if near := suggest.Nearest(unit, known); near != "" {
 		cure = fmt.Sprintf("Did you mean %q?", near)
 	}
 	return &hcl.Diagnostic{
@@ -105,14 +105,4 @@ func templateOf(unit string) string {
 		return unit
 	}
 	return name + "@" + path.Ext(rest)
-}
-
-func nearest(name string, known []string) string {
-	best, at := "", 4
-	for _, k := range known {
-		if d := levenshtein.Distance(name, k, nil); d < at {
-			best, at = k, d
-		}
-	}
-	return best
 }

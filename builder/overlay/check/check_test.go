@@ -131,7 +131,7 @@ func TestFixtures(t *testing.T) {
 func TestUnknownEnvironment(t *testing.T) {
 	dir := site(t, "valid-environment")
 	_, err := Run(Options{FS: os.DirFS(filepath.Join(dir, "etc", "kayobe")), Environment: "prot", Collection: os.DirFS("../../..")})
-	if want := `there is no environment "prot" did you mean "prod"?`; err == nil || !strings.Contains(err.Error(), want) {
+	if want := `environments are directories of environments/. Did you mean "prod"?`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ibforge/ibforge/builder/overlay"
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // hook is a file in hooks/COMMAND/WHEN.d.
@@ -69,8 +70,8 @@ func (c *checker) hook(h hook) {
 		c.errorAt(nil, "Hook that does not run", "%s: Kayobe looks into pre.d and post.d, and not into %s. Move the hook.", h.path(), h.when)
 	case !strings.HasSuffix(h.base, ".yml"):
 		c.errorAt(nil, "Hook that does not run", "%s: Kayobe takes files that end in .yml. Rename it.", h.path())
-	case !slices.Contains(commands, h.command) && nearest(h.command, commands) != "":
-		c.errorAt(nil, "Hook that does not run", "%s: Kayobe has no command %q.%s", h.path(), h.command, didYouMean(h.command, commands))
+	case !slices.Contains(commands, h.command) && suggest.Nearest(h.command, commands) != "":
+		c.errorAt(nil, "Hook that does not run", "%s: Kayobe has no command %q.%s", h.path(), h.command, suggest.DidYouMean(h.command, commands))
 	}
 	if _, err := fs.Stat(c.o.FS, h.path()); err != nil {
 		c.errorAt(nil, "Hook that leads nowhere", "%s is a link to a file that is not there, or not in this configuration. Run ibforge kayobe install, or take the link away.", h.path())

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // kollaDir is the directory in each layer from which Kayobe makes Kolla's
@@ -138,7 +140,7 @@ func (c *checker) copied() {
 			service, _, _ := strings.Cut(name, ".")
 			if !slices.Contains(known, service) && !slices.Contains(known, name) && name[0] != '.' {
 				c.warnAt(nil, "File that Kayobe does not copy", "%s/%s matches nothing in kolla_openstack_custom_config_include_globs.%s Name it in kolla_openstack_custom_config_include_globs_extra, if a service of yours reads it.",
-					dir, name, didYouMean(service, known))
+					dir, name, suggest.DidYouMean(service, known))
 			}
 		}
 		c.looked(dir)

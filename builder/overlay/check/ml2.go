@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 const sdnDriver = "mlnx_sdn_assist"
@@ -88,7 +90,7 @@ func (c *checker) ml2Option(f iniFile, o iniOption) {
 	known, ours := own[o.section]
 	if ours && !slices.Contains(known, o.key) && !jinja(o.key) {
 		near := strings.ToLower(o.key)
-		hint := didYouMean(o.key, known)
+		hint := suggest.DidYouMean(o.key, known)
 		if slices.Contains(known, near) {
 			hint = " oslo.config tells capital letters apart: write " + near + "."
 		}

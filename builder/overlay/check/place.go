@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 func (c *checker) errorAt(subject *hcl.Range, summary, format string, args ...any) {
@@ -68,24 +68,6 @@ func at(file, text string, n *yaml.Node) *hcl.Range {
 	return lineRange(file, text, n.Line, n.Column, to)
 }
 
-// nearest is the known name that was most likely meant, or empty.
-func nearest(given string, known []string) string {
-	best, at := "", 4 // names of variables are long: three edits still say which
-	for _, name := range slices.Sorted(slices.Values(known)) {
-		if d := levenshtein.Distance(given, name, nil); d < at && 3*d <= len(name) {
-			best, at = name, d
-		}
-	}
-	return best
-}
-
-func didYouMean(given string, known []string) string {
-	if name := nearest(given, known); name != "" {
-		return fmt.Sprintf(" Did you mean %q?", name)
-	}
-	return ""
-}
-
 // layers are the directories that Kayobe joins, the least specific first: the
 // root, what the environment depends on, and the environment. See
 // EnvironmentFinder in kayobe/utils.py.
@@ -103,7 +85,7 @@ func layers(fsys fs.FS, environment string) ([]string, error) {
 		done[name] = true
 		dir := path.Join("environments", name)
 		if info, err := fs.Stat(fsys, dir); err != nil || !info.IsDir() {
-			return fmt.Errorf("there is no environment %q%s; environments are directories of environments/", name, strings.ToLower(didYouMean(name, names(fsys, "environments"))))
+			return fmt.Errorf("there is no environment %q; environments are directories of environments/.%s", name, suggest.DidYouMean(name, names(fsys, "environments")))
 		}
 		var meta struct {
 			Dependencies []string `yaml:"dependencies"`
@@ -152,8 +134,3 @@ func walk(fsys fs.FS, dir string, visit func(name string)) {
 
 // jinja tells whether only Ansible knows the value.
 func jinja(s string) bool { return strings.Contains(s, "{{") || strings.Contains(s, "{%") }
-
-// truthy is Ansible's filter bool.
-func truthy(value string) bool {
-	return slices.Contains([]string{"true", "yes", "on", "1", "y", "t"}, strings.ToLower(value))
-}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // typed holds a literal value against the role's specification.
@@ -44,7 +46,7 @@ func (c *checker) value(s setting, name string, n *yaml.Node, o option) {
 		key := n.Content[i]
 		sub, ok := o.Options[key.Value]
 		if !ok {
-			c.errorAt(at(s.file, s.text, key), "Unknown key", "%s has no key %q.%s", name, key.Value, didYouMean(key.Value, slices.Collect(maps.Keys(o.Options))))
+			c.errorAt(at(s.file, s.text, key), "Unknown key", "%s has no key %q.%s", name, key.Value, suggest.DidYouMean(key.Value, slices.Collect(maps.Keys(o.Options))))
 			continue
 		}
 		c.value(s, name+"."+key.Value, n.Content[i+1], sub)
@@ -64,7 +66,7 @@ func (c *checker) scalar(s setting, name string, n *yaml.Node, o option) {
 	case text && plain && word:
 		c.errorAt(at(s.file, s.text, n), "Boolean in place of a text", "%s is %s without quotes, and YAML makes true or false of that. Write %q.", name, n.Value, n.Value)
 	case len(o.Choices) > 0 && !slices.Contains(o.Choices, n.Value) && (o.Type != "bool"):
-		c.errorAt(at(s.file, s.text, n), "Value that is no choice", "%s is %q; it takes one of %s.%s", name, n.Value, strings.Join(o.Choices, ", "), didYouMean(n.Value, o.Choices))
+		c.errorAt(at(s.file, s.text, n), "Value that is no choice", "%s is %q; it takes one of %s.%s", name, n.Value, strings.Join(o.Choices, ", "), suggest.DidYouMean(n.Value, o.Choices))
 	}
 }
 

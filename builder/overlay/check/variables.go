@@ -9,6 +9,9 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ibforge/ibforge/builder/overlay"
+	"github.com/ibforge/ibforge/builder/suggest"
 )
 
 // setting is a variable of a file that Kayobe gives to Ansible.
@@ -90,7 +93,7 @@ func (c *checker) known(s setting) {
 	if !isOurs(s.name) || c.specs.all()[s.name] {
 		return
 	}
-	near := didYouMean(s.name, c.specs.known())
+	near := suggest.DidYouMean(s.name, c.specs.known())
 	// Playbooks of the operator's own may have names of their own.
 	if !regexp.MustCompile(`^ib_(host|neo|opensm|service|ufm)_`).MatchString(s.name) && near == "" {
 		return
@@ -99,7 +102,7 @@ func (c *checker) known(s setting) {
 }
 
 func (c *checker) opensm(s setting) {
-	if s.name == "opensm_enabled" && truthy(s.value.Value) {
+	if s.name == "opensm_enabled" && overlay.Truthy(s.value.Value) {
 		c.errorAt(s.valueAt(), "Two subnet managers", "opensm_enabled is %s, and then Kayobe runs an OpenSM of its own beside that of ibforge. Two subnet managers on one fabric undo each other's work. Set it to false.", s.value.Value)
 	}
 }

@@ -95,9 +95,6 @@ func TestMergeProperties(t *testing.T) {
 
 // What is printed is applied by git, whatever the texts.
 func TestUnifiedIsWhatGitTakes(t *testing.T) {
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("there is no git")
-	}
 	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same texts each time
 	for i := range 60 {
 		base := strings.Repeat(letter(r), 1+r.IntN(9)) + letter(r) + letter(r) + strings.Repeat(letter(r), r.IntN(9))

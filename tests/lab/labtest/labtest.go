@@ -22,7 +22,7 @@ const RequireVariable = "IBFORGE_TEST_REQUIRE"
 func Need(tb testing.TB, tools ...lab.Tool) {
 	tb.Helper()
 	if err := lab.Missing(tools...); err != nil {
-		unable(tb, err.Error())
+		Unable(tb, err.Error())
 	}
 }
 
@@ -31,11 +31,12 @@ func Need(tb testing.TB, tools ...lab.Tool) {
 func NeedRoot(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Geteuid() != 0 {
-		unable(tb, what+" needs root: run the tests as root")
+		Unable(tb, what+" needs root: run the tests as root")
 	}
 }
 
-func unable(tb testing.TB, why string) {
+// Unable skips the test for this reason, or fails it where it has to run.
+func Unable(tb testing.TB, why string) {
 	tb.Helper()
 	if os.Getenv(RequireVariable) == "1" {
 		tb.Fatalf("%s, and %s=1 says that this test has to run", why, RequireVariable)

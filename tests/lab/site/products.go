@@ -2,11 +2,13 @@ package site
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ibforge/ibforge/tests/lab"
 	"github.com/ibforge/ibforge/tests/standins"
 )
 
@@ -54,10 +56,35 @@ func (s Site) ProductVariables() (map[string]any, error) {
 		"ib_ufm_fabric_interface": "lo",
 		"ib_ufm_licenses":         []string{licence},
 		"ib_ufm_admin_password":   AdminPassword,
-		"ib_ufm_extra_volumes":    []string{s.LibraryVolume(), dropIn + ":/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"},
+		"ib_ufm_extra_volumes":    s.ufmVolumes(dropIn),
 		"ib_neo_image_source":     "archive",
 		"ib_neo_admin_password":   AdminPassword,
 	}, "ufm", "neo"), nil
+}
+
+// OnHost are an operator's variables for all services on a host of the lab, on
+// whose network the site's fabric is.
+func (s Site) OnHost(h *lab.Host) (map[string]any, error) {
+	vars := s.Variables()
+	products, err := s.ProductVariables()
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(vars, products)
+	maps.Copy(vars, h.Variables())
+	// What the simulator needs of files lies where the host sees it.
+	const dropIn = "/srv/simulator.conf"
+	if err := h.Put(filepath.Join(s.Dir, "simulator.conf"), dropIn); err != nil {
+		return nil, err
+	}
+	vars["ib_ufm_extra_volumes"] = s.ufmVolumes(dropIn)
+	vars["ib_service_system_container"] = true // the lab's host has namespaces of its own
+	return vars, nil
+}
+
+// ufmVolumes bring the simulator to UFM's subnet manager.
+func (s Site) ufmVolumes(dropIn string) []string {
+	return []string{s.LibraryVolume(), dropIn + ":/etc/systemd/system/ufm-enterprise.service.d/90-simulator.conf:ro"}
 }
 
 // WriteGroups writes an inventory in which this machine is in these groups.

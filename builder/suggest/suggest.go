@@ -1,4 +1,6 @@
-package spec
+// Package suggest finds the name that was most likely meant by one that nobody
+// knows. It imports nothing of ibforge.
+package suggest
 
 import (
 	"fmt"
@@ -6,16 +8,18 @@ import (
 	"strings"
 )
 
-// didYouMean is " Did you mean …?" with the candidate that is nearest to the
+// DidYouMean is " Did you mean …?" with the candidate that is nearest to the
 // given name, or empty when none is near. Case does not count as a difference.
-func didYouMean(given string, candidates []string) string {
-	if name := nearest(given, candidates); name != "" {
+func DidYouMean(given string, candidates []string) string {
+	if name := Nearest(given, candidates); name != "" {
 		return fmt.Sprintf(" Did you mean %q?", name)
 	}
 	return ""
 }
 
-func nearest(given string, candidates []string) string {
+// Nearest is the candidate that is near to the given name, or empty. Case does not
+// count as a difference, and of two the first in the alphabet is taken.
+func Nearest(given string, candidates []string) string {
 	best, bestDistance := "", 3 // hcl's own limit: two edits are a typo, three another word
 	for _, name := range slices.Sorted(slices.Values(candidates)) {
 		d := distance(strings.ToLower(given), strings.ToLower(name))
@@ -54,17 +58,4 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(s)][len(t)]
-}
-
-// listed is `"a", "b" and "c"`.
-func listed(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = fmt.Sprintf("%q", name)
-	}
-	if len(quoted) < 2 {
-		return strings.Join(quoted, "")
-	}
-	last := len(quoted) - 1
-	return strings.Join(quoted[:last], ", ") + " and " + quoted[last]
 }
