@@ -75,6 +75,8 @@ func newHosts(t *testing.T, names ...string) *pair {
 		p.hosts[name] = map[string]any{
 			"ib_opensm_docker_host": p.engines[name].Host(), "ib_opensm_config_dir": p.conf(name),
 			"ib_opensm_environment": env, "ib_opensm_extra_volumes": volumes,
+			// These hosts are one machine: none may sweep away another's archives.
+			"ib_service_work_dir": filepath.Join(p.dir, "work-"+name),
 		}
 	}
 	p.vars = map[string]any{

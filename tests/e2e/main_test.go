@@ -9,47 +9,24 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/ibforge/ibforge/builder/cli"
-	"github.com/ibforge/ibforge/builder/deploy"
-	"github.com/ibforge/ibforge/builder/engine"
-	"github.com/ibforge/ibforge/builder/engine/buildah"
 	"github.com/ibforge/ibforge/tests/lab"
 	"github.com/ibforge/ibforge/tests/lab/labtest"
+	"github.com/ibforge/ibforge/tests/program"
 )
 
 // root is the checkout.
 const root = "../.."
 
-func TestMain(m *testing.M) {
-	if buildah.Reexec() {
-		return
-	}
-	// testscript puts a program of this name first on PATH: this test binary,
-	// which then does what cmd/ibforge does.
-	testscript.Main(cleaned{m}, map[string]func(){"ibforge": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
-			Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now,
-			OpenStore: func(o engine.StoreOptions) (engine.Store, error) { return buildah.Open(o) },
-			Deployer:  deploy.Ansible{},
-		}))
-	}})
-}
+func TestMain(m *testing.M) { program.Main(cleaned{m}) }
 
 // machine is held by the one test that uses what there is once on this machine:
 // ports of its network, and cgroups by the names of services.

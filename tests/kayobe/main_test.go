@@ -8,45 +8,22 @@ package kayobe
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/ibforge/ibforge/builder/cli"
-	"github.com/ibforge/ibforge/builder/deploy"
-	"github.com/ibforge/ibforge/builder/engine"
-	"github.com/ibforge/ibforge/builder/engine/buildah"
 	"github.com/ibforge/ibforge/tests/lab"
 	"github.com/ibforge/ibforge/tests/lab/labtest"
 	"github.com/ibforge/ibforge/tests/lab/site"
+	"github.com/ibforge/ibforge/tests/program"
 )
 
-func TestMain(m *testing.M) {
-	if buildah.Reexec() {
-		return
-	}
-	// testscript puts a program of this name first on PATH: this test binary,
-	// which then does what cmd/ibforge does.
-	testscript.Main(m, map[string]func(){"ibforge": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
-			Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Now: time.Now,
-			OpenStore: func(o engine.StoreOptions) (engine.Store, error) { return buildah.Open(o) },
-			Deployer:  deploy.Ansible{},
-		}))
-	}})
-}
+func TestMain(m *testing.M) { program.Main(m) }
 
 // checkout is the absolute path of the project.
 func checkout(t *testing.T) string {
