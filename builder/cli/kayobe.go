@@ -98,6 +98,27 @@ func (c configuration) writable(dir string) error {
 	return nil
 }
 
+// alone keeps other runs out of the configuration until unlock is called. The
+// lock is on the directory itself, so that nothing is left behind, and ends with
+// this process, however it dies.
+func (g *globals) alone(c configuration) (unlock func(), err error) {
+	dir, err := c.Open(".")
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", c.path, err)
+	}
+	err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		_ = dir.Close() // nothing was written through it
+		return nil, fmt.Errorf("%s: another ibforge is changing this configuration; nothing was changed: run this again when that has ended", c.path)
+	}
+	if err != nil {
+		// NFS wants a file that can be written (flock(2)), and other file systems
+		// have no locks at all.
+		fmt.Fprintf(g.Stderr, "%s cannot be locked: %v; see to it that no other ibforge changes it now\n", c.path, err)
+	}
+	return func() { _ = dir.Close() }, nil
+}
+
 // shippedOverlay is what this program has for Kayobe.
 func shippedOverlay() (overlay.Source, overlay.Collection, error) {
 	source, err := overlay.ReadSource(kayobe.Files())

@@ -106,6 +106,12 @@ func (g *globals) kayobeChange(f *kayobeFlags, o kayobeDo, plan func(overlay.Dis
 	options := overlay.Options{Environment: f.environment, Features: o.features, Without: o.without, Collection: o.collection, Writable: config.writable}
 	if o.dryRun {
 		options.Writable = nil
+	} else {
+		unlock, err := g.alone(config)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
 	if options.Source, options.Shipped, err = shippedOverlay(); err != nil {
 		return err

@@ -41,6 +41,41 @@ func TestKayobeInstallReadOnly(t *testing.T) {
 	}
 }
 
+// Two installs at once would each decide from what the other one replaces.
+func TestKayobeInstallAlone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "etc", "kayobe")
+	if err := os.MkdirAll(filepath.Join(dir, "inventory"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	var out, told bytes.Buffer
+	install := func(flags ...string) int {
+		return Main(t.Context(), append([]string{"kayobe", "install", "--config-path", dir}, flags...), newApp(engine.NewRecorder(), &out, &told))
+	}
+	if code := install(); code != ExitFailed || !strings.Contains(told.String(), dir+": another ibforge is changing this configuration") {
+		t.Errorf("exit code %d: %s", code, told.String())
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("something was written: %v, %v", entries, err)
+	}
+	if code := install("--dry-run"); code != ExitOK {
+		t.Errorf("to look needs no lock, and yet: %d, %s", code, told.String())
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := install(); code != ExitOK {
+		t.Errorf("when the other one has ended: exit code %d: %s", code, told.String())
+	}
+}
+
 // readOnly makes a directory read-only: for root, whom modes do not bind, by a
 // mount.
 func readOnly(t *testing.T, dir string) error {
