@@ -71,7 +71,27 @@ func (c *cgroupParents) inspect(ctx context.Context, docker *client.Client, id s
 	if err != nil || info.HostConfig == nil {
 		return
 	}
-	parent := path.Clean("/" + info.HostConfig.CgroupParent)
+	c.note(path.Clean("/" + info.HostConfig.CgroupParent))
+}
+
+// of notes where the container is that a process belongs to: a dockerd that was
+// killed can no longer be asked. A line of /proc/PID/cgroup ends with the path
+// after the second colon (cgroups(7)); systemd has cgroups below the container's,
+// so that the outermost one is all that is known for certain.
+func (c *cgroupParents) of(pid int) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return // it has ended
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.SplitN(strings.TrimSpace(line), ":", 3); len(fields) == 3 {
+			outermost, _, _ := strings.Cut(strings.TrimPrefix(fields[2], "/"), "/")
+			c.note("/" + outermost)
+		}
+	}
+}
+
+func (c *cgroupParents) note(parent string) {
 	if !strings.HasPrefix(parent, "/ibforge") {
 		return
 	}

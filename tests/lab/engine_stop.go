@@ -82,6 +82,7 @@ func (e *Engine) killLeftovers() error {
 			return fmt.Errorf("lab: processes %v of the container engine in %s do not end", pids, e.dir)
 		}
 		for _, pid := range pids {
+			e.parents.of(pid)
 			// The process may be gone by now, which is what is wanted.
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
