@@ -163,7 +163,7 @@ func (p *pair) guid(host string) uint64 {
 
 // awaitMaster waits until the fabric is up with this host as its master.
 func (p *pair) awaitMaster(host string) error {
-	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	want := p.guid(host)
 	for {

@@ -21,7 +21,7 @@ import (
 )
 
 // apacheStartLimit is how long the web server may take until it answers.
-const apacheStartLimit = 30 * time.Second
+const apacheStartLimit = time.Minute
 
 // apacheConfig needs the module directory, the working directory, the HTTP
 // port, the HTTPS port and the page.

@@ -17,7 +17,7 @@ import (
 
 // fabricStartLimit is how long ibsim may take until a client gets an answer.
 // It takes some 20 ms.
-const fabricStartLimit = 30 * time.Second
+const fabricStartLimit = time.Minute
 
 //go:embed two-switches.net
 var twoSwitches []byte

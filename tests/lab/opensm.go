@@ -9,7 +9,7 @@ import (
 )
 
 // openSMStartLimit is how long opensm may take until it has opened its port.
-const openSMStartLimit = 30 * time.Second
+const openSMStartLimit = time.Minute
 
 // OpenSM is an opensm of this machine, on a host of a fabric.
 type OpenSM struct {

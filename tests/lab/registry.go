@@ -15,7 +15,7 @@ import (
 )
 
 // registryStartLimit is how long the registry may take until it answers.
-const registryStartLimit = 30 * time.Second
+const registryStartLimit = time.Minute
 
 // portTries is how often a port is chosen anew because it was taken between
 // the choice and the use.
