@@ -25,7 +25,7 @@ import (
 
 func main() {
 	runs := flag.Int("n", 5, "runs of each side of a cheap row; a row that bootstraps takes 3 at most")
-	only := flag.String("only", "", "measure \"ports\", \"builds\", \"failover\" or \"roles\" alone")
+	only := flag.String("only", "", "measure \"ports\", \"builds\", \"failover\", \"roles\" or \"hosts\" alone")
 	port := flag.String("serve", "", "be the server of the port rows; for the benchmark itself")
 	flag.Parse()
 	if *port != "" {
@@ -61,6 +61,10 @@ type row struct {
 }
 
 func (b *bench) run(ctx context.Context) error {
+	steps := slices.DeleteFunc(b.steps(), func(s step) bool { return b.only != "" && b.only != s.group })
+	if len(steps) == 0 {
+		return fmt.Errorf("-only %s is nothing to measure; bench -h names what is", b.only)
+	}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "ibforge-bench-"); err != nil {
 		return err
@@ -68,23 +72,7 @@ func (b *bench) run(ctx context.Context) error {
 	if b.engine, err = lab.StartEngine(ctx, lab.EngineOptions{Dir: filepath.Join(b.dir, "engine")}); err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		group, name string
-		do          func(context.Context) error
-	}{
-		{"ports", "ports that move", b.ports},
-		{"ports", "what it adds to a start", b.starts},
-		{"builds", "the base from nothing", b.baseFromNothing},
-		{"builds", "the same base for docker and buildah", b.naive},
-		{"builds", "opensm on a ready base", b.opensm},
-		{"builds", "a build with nothing changed", b.unchanged},
-		{"builds", "sizes", b.sizes},
-		{"failover", "how soon a standby is master", b.failover},
-		{"roles", "playbooks with nothing to do", b.roles},
-	} {
-		if b.only != "" && b.only != step.group {
-			continue
-		}
+	for _, step := range steps {
 		fmt.Fprintln(os.Stderr, "measuring:", step.name)
 		if err := step.do(ctx); err != nil {
 			// What was measured until then has taken its time.
@@ -95,6 +83,27 @@ func (b *bench) run(ctx context.Context) error {
 		b.rows = append(b.rows, row{work: "peak memory of one build process", ours: fmt.Sprintf("%.0f MB", float64(b.peak)/1e6), theirs: "-", reach: "<= 300 MB"})
 	}
 	return b.print()
+}
+
+// step measures some rows. Steps of a group are measured together.
+type step struct {
+	group, name string
+	do          func(context.Context) error
+}
+
+func (b *bench) steps() []step {
+	return []step{
+		{"ports", "ports that move", b.ports},
+		{"ports", "what it adds to a start", b.starts},
+		{"builds", "the base from nothing", b.baseFromNothing},
+		{"builds", "the same base for docker and buildah", b.naive},
+		{"builds", "opensm on a ready base", b.opensm},
+		{"builds", "a build with nothing changed", b.unchanged},
+		{"builds", "sizes", b.sizes},
+		{"failover", "how soon a standby is master", b.failover},
+		{"roles", "playbooks with nothing to do", b.products},
+		{"hosts", "the same on many hosts", b.crowd},
+	}
 }
 
 func (b *bench) print() error {

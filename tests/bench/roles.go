@@ -29,11 +29,9 @@ const plainTask = `    - name: Run %[1]s
         state: started
 `
 
-// roles measures what the playbooks cost where there is nothing to do: UFM and
-// NEO on one host beside a play of two tasks that does the same (OpenSM and UFM
-// exclude each other on a host), and OpenSM on twenty hosts beside one.
-func (b *bench) roles(ctx context.Context) (err error) {
-	c, err := newCloud(filepath.Join(b.dir, "roles"))
+// withCloud has lab hosts for a measurement, with the images of these services.
+func (b *bench) withCloud(ctx context.Context, images []string, measure func(*cloud) error) (err error) {
+	c, err := newCloud(filepath.Join(b.dir, strings.Join(images, "-")))
 	if err != nil {
 		return err
 	}
@@ -47,17 +45,20 @@ func (b *bench) roles(ctx context.Context) (err error) {
 	defer func() {
 		err = errors.Join(err, c.stop(context.WithoutCancel(ctx)), os.WriteFile(inotify, before, 0))
 	}()
-	if err := c.build(ctx, b.store(), "opensm", "ufm", "neo"); err != nil {
+	if err := c.build(ctx, b.store(), images...); err != nil {
 		return err
 	}
-	if err := b.products(ctx, c); err != nil {
-		return err
-	}
-	return b.crowd(ctx, c)
+	return measure(c)
 }
 
-// products measures one host with UFM and NEO.
-func (b *bench) products(ctx context.Context, c *cloud) error {
+// products measures what the playbooks cost where there is nothing to do: UFM
+// and NEO on one host beside a play of two tasks that does the same. OpenSM and
+// UFM exclude each other on a host.
+func (b *bench) products(ctx context.Context) error {
+	return b.withCloud(ctx, []string{"ufm", "neo"}, func(c *cloud) error { return b.twoProducts(ctx, c) })
+}
+
+func (b *bench) twoProducts(ctx context.Context, c *cloud) error {
 	if err := c.add(ctx, "ctl"); err != nil {
 		return err
 	}
@@ -96,8 +97,12 @@ func (b *bench) products(ctx context.Context, c *cloud) error {
 	return b.alone(ctx, c, "precheck of UFM and NEO, 1 host", inventory, "precheck", "<= 10 s")
 }
 
-// crowd measures many hosts with OpenSM.
-func (b *bench) crowd(ctx context.Context, c *cloud) error {
+// crowd measures many hosts with OpenSM beside one of them.
+func (b *bench) crowd(ctx context.Context) error {
+	return b.withCloud(ctx, []string{"opensm"}, func(c *cloud) error { return b.manyBesideOne(ctx, c) })
+}
+
+func (b *bench) manyBesideOne(ctx context.Context, c *cloud) error {
 	var names []string
 	for i := range manyHosts {
 		names = append(names, fmt.Sprintf("sm%02d", i+1))
