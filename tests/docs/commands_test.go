@@ -180,7 +180,7 @@ func TestFlagsInProse(t *testing.T) {
 		help.WriteString(text)
 	}
 	// Of other programs, and one that the text says is not there.
-	others := []string{"--force-depends", "--no-block", "--log_file", "--hook-dir", "--check", "--skip-hooks", "--yes-i-really-really-mean-it"}
+	others := []string{"--force-depends", "--no-block", "--log_file", "--hook-dir", "--check", "--skip-hooks", "--kolla-tags", "--yes-i-really-really-mean-it"}
 	for _, d := range documents(t) {
 		_, prose := d.blocks()
 		for _, m := range regexp.MustCompile("`(--[a-z][a-z_-]+)").FindAllStringSubmatch(strings.Join(prose, "\n"), -1) {
