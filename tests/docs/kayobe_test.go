@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -46,5 +48,61 @@ func TestOverlayPlaybooks(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no document names a playbook of the overlay: the test no longer finds them")
+	}
+}
+
+// Every line of Kayobe and Ansible in the page is one that tests/kayobe takes
+// out of it and runs. The collection comes there out of the program: Galaxy
+// would fetch the published one.
+func TestKayobeLinesAreRun(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(repository, "tests/kayobe/*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, file := range files {
+		tests.WriteString(read(t, strings.TrimPrefix(filepath.ToSlash(file), repository+"/")).text)
+	}
+	blocks, _ := read(t, "docs/kayobe.md").blocks()
+	found := map[string]int{}
+	for _, b := range blocks {
+		if b.info != "sh" {
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			line = strings.TrimSuffix(line, "\n")
+			program, _, _ := strings.Cut(line, " ")
+			found[program]++
+			switch program {
+			case "kayobe", "ansible-playbook":
+				if !strings.Contains(tests.String(), ".page("+strconv.Quote(line)) {
+					t.Errorf("docs/kayobe.md:%d: no test of tests/kayobe runs %q", b.line, line)
+				}
+			case "ibforge", "git", "ansible-galaxy":
+			default:
+				t.Errorf("docs/kayobe.md:%d: %q is of a program that the tests do not know there", b.line, line)
+			}
+		}
+	}
+	if found["kayobe"] == 0 || found["ansible-playbook"] == 0 {
+		t.Errorf("the page has no lines of both: %v", found)
+	}
+}
+
+// The page's releases are those that tests/kayobe runs.
+func TestReleasesInKayobePage(t *testing.T) {
+	var got, want [][]string
+	for line := range strings.Lines(read(t, "docs/kayobe.md").section(t, "Releases")) {
+		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| 2") {
+			got = append(got, []string{strings.TrimPrefix(cells[0], "| "), cells[1], cells[2]})
+		}
+	}
+	for line := range strings.Lines(read(t, "tests/tools/kayobe/releases").text) {
+		if f := strings.Fields(line); len(f) > 3 && f[0] != "#" {
+			want = append(want, f[:3])
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/kayobe.md, Releases (-tests/tools/kayobe/releases +document):\n%s", diff)
 	}
 }

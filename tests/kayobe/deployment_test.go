@@ -26,6 +26,9 @@ type deployment struct {
 	venv, dir, config string
 	host              *lab.Host
 	fabric            *lab.Fabric
+	// fired are Kayobe's commands whose hook of ours has run, as hooks.yml has
+	// them.
+	fired map[string]bool
 }
 
 // controller is the name of the one host.
@@ -58,7 +61,7 @@ int_ips: {ctl0: 127.0.0.1}
 // installs the overlay with these features.
 func newDeployment(t *testing.T, r release, features ...string) *deployment {
 	t.Helper()
-	d := &deployment{t: t, release: r, venv: r.venv(t), dir: labtest.Dir(t)}
+	d := &deployment{t: t, release: r, venv: r.venv(t), dir: labtest.Dir(t), fired: map[string]bool{}}
 	d.config = filepath.Join(d.dir, "etc/kayobe")
 	d.host = labtest.Host(t, lab.HostOptions{Name: controller})
 	d.fabric = labtest.Fabric(t, lab.FabricOptions{Network: d.host.Network()})
@@ -122,7 +125,13 @@ func (d *deployment) lab(services ...string) {
 		d.t.Fatal(err)
 	}
 	d.vars(all)
-	buildImages(d.t, filepath.Join(d.config, "ibforge-images.yml"), services...)
+	d.images(checkout(d.t), services...)
+}
+
+// images brings those of a project into the configuration.
+func (d *deployment) images(project string, services ...string) {
+	d.t.Helper()
+	buildImages(d.t, project, filepath.Join(d.config, "ibforge-images.yml"), services...)
 }
 
 // write makes a file of the configuration.

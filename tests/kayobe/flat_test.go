@@ -16,24 +16,27 @@ func TestFlat(t *testing.T) { //nolint:tparallel // its parts are parallel, in f
 		t.Helper()
 		d := newDeployment(t, r)
 		d.lab("opensm")
+		d.settle()
+		whole := os.Getenv(matrixEnv) != ""
+		if whole {
+			d.hostConfigure(t)
+		}
 		timed(t, "playbook run precheck", func() { d.playbook("precheck") })
-		timed(t, "playbook run deploy --check", func() { d.playbook("deploy", "--check", "--diff", "--limit", "controllers") })
-		out := ""
-		timed(t, "service deploy", func() {
-			out = d.kayobe(append([]string{"overcloud", "service", "deploy"}, r.tags("ibnone")...)...)
+		timed(t, "playbook run deploy --check", func() {
+			d.kayobe(d.page("kayobe playbook run $KAYOBE_CONFIG_PATH/ansible/ibforge-deploy.yml --check --diff")...)
 		})
-		if n := changes(t, out, "Deploy the fabric services"); n == 0 {
+		if n := d.fires(t, "Deploy the fabric services", append(d.page("kayobe overcloud service deploy"), r.tags("ibnone")...)...); n == 0 {
 			t.Error("the first deployment has changed nothing")
 		}
-		if sm, err := d.fabric.WaitMaster(t.Context()); err != nil || sm.State != lab.SMMaster {
-			t.Errorf("%+v, %v", sm, err)
-		}
-		timed(t, "playbook run deploy, unchanged", func() { out = d.playbook("deploy", "--tags", "ibforge") })
-		if n := changes(t, out, "Deploy the fabric services"); n != 0 {
-			t.Errorf("the second deployment has changed %d things", n)
-		}
+		d.master(t)
+		d.settled(t)
+		timed(t, "playbook run deploy, unchanged", func() {
+			again := d.page("kayobe playbook run $KAYOBE_CONFIG_PATH/ansible/ibforge-deploy.yml --limit controller0")
+			if n := changes(t, d.kayobe(append(again, "--tags", "ibforge")...), "Deploy the fabric services"); n != 0 {
+				t.Errorf("the second deployment has changed %d things", n)
+			}
+		})
 		timed(t, "Kolla-Ansible alone", func() { d.kollaAlone(t) })
-		whole := os.Getenv(matrixEnv) != ""
 		if whole {
 			d.everyVerb(t)
 		}
@@ -41,8 +44,17 @@ func TestFlat(t *testing.T) { //nolint:tparallel // its parts are parallel, in f
 		timed(t, "image build", func() { d.imageBuild(t) })
 		if whole {
 			d.removed(t)
+			d.allFired(t)
 		}
 	})
+}
+
+// master waits until the fabric has one.
+func (d *deployment) master(t *testing.T) {
+	t.Helper()
+	if sm, err := d.fabric.WaitMaster(t.Context()); err != nil || sm.State != lab.SMMaster {
+		t.Errorf("%+v, %v", sm, err)
+	}
 }
 
 // refuses tries the hooks that take away: what was not confirmed is left.
@@ -61,12 +73,10 @@ func (d *deployment) refuses(t *testing.T) {
 	if err == nil || !strings.Contains(out, "ib_opensm_destroy_confirm=true") || strings.Contains(out, "kolla-ansible") {
 		t.Errorf("destroy without a word for the fabric: %v\n%s", err, lastLines(out, 40))
 	}
-	if sm, err := d.fabric.WaitMaster(t.Context()); err != nil || sm.State != lab.SMMaster {
-		t.Errorf("after what was refused: %+v, %v", sm, err)
-	}
+	d.master(t)
 	// Whatever comes of Kayobe's own part of it; 20 and 21 fail there.
-	out, _ = d.try(append([]string{"overcloud", "service", "stop", "--yes-i-really-really-mean-it"}, d.release.tags("ibnone")...)...)
-	if n := changes(t, out, "Stop the fabric services"); n == 0 {
+	stop := append([]string{"overcloud", "service", "stop", "--yes-i-really-really-mean-it"}, d.release.tags("ibnone")...)
+	if n, _ := d.fire(t, "Stop the fabric services", stop...); n == 0 {
 		t.Error("the confirmed stop has stopped nothing")
 	}
 }

@@ -1,15 +1,11 @@
 package kayobe
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/ibforge/ibforge/tests/lab"
 	"github.com/ibforge/ibforge/tests/lab/labtest"
@@ -79,36 +75,6 @@ func (d *deployment) neutron(t *testing.T) {
 		if n := len(regexp.MustCompile("(?m)^"+line+"$").FindAllString(text, -1)); n != 1 {
 			t.Errorf("ml2_conf.ini has %d lines %s:\n%s", n, line, text)
 		}
-	}
-}
-
-// prometheus finds our jobs beside Kolla's own.
-func (d *deployment) prometheus(t *testing.T) {
-	var conf struct {
-		Jobs []struct {
-			Name    string `yaml:"job_name"`
-			Targets []struct {
-				Targets []string
-			} `yaml:"static_configs"`
-			Relabel []map[string]any `yaml:"relabel_configs"`
-		} `yaml:"scrape_configs"`
-	}
-	text := d.file("/etc/kolla/prometheus-server/prometheus.yml")
-	if err := yaml.Unmarshal([]byte(text), &conf); err != nil {
-		t.Fatal(err)
-	}
-	found := map[string][]any{}
-	for _, j := range conf.Jobs {
-		if strings.HasPrefix(j.Name, "ibforge_") {
-			found[j.Name] = []any{j.Targets[0].Targets[0], j.Relabel[len(j.Relabel)-1]["replacement"]}
-		}
-	}
-	want := map[string][]any{
-		"ibforge_ufm": {"https://127.0.0.2:9443/ufm_web/", "127.0.0.1:9115"},
-		"ibforge_neo": {"https://127.0.0.2:9444/neo/login", "127.0.0.1:9115"},
-	}
-	if len(conf.Jobs) <= len(want) || !maps.EqualFunc(found, want, slices.Equal) {
-		t.Errorf("Prometheus has %d jobs, ours: %v, want %v", len(conf.Jobs), found, want)
 	}
 }
 

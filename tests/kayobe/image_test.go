@@ -1,6 +1,7 @@
 package kayobe
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,8 +26,9 @@ func (d *deployment) imageBuild(t *testing.T) {
 		`"], "ibforge_build_args": ["--store", "` + store(t) + `"]}`
 	built.mu.Lock()
 	defer built.mu.Unlock()
-	d.playbook("image-build", "-e", vars)
-	out := d.playbook("image-build", "-e", vars)
+	build := append(d.page("kayobe playbook run $KAYOBE_CONFIG_PATH/ansible/ibforge-image-build.yml"), "-e", vars)
+	d.kayobe(build...)
+	out := d.kayobe(build...)
 	if !strings.Contains(out, "changed=0") {
 		t.Errorf("nothing is new, and the playbook says something else:\n%s", lastLines(out, 30))
 	}
@@ -43,4 +45,15 @@ func (d *deployment) imageBuild(t *testing.T) {
 	if out := d.kayobe("configuration", "dump", "--host", controller, "--var-name", "ibforge_images", "--skip-hooks", "all"); !strings.Contains(out, "opensm@sha256:") {
 		t.Errorf("Kayobe does not hand the images on:\n%s", lastLines(out, 30))
 	}
+}
+
+// anotherProject has an OpenSM with a file more, such as usr/share/x.
+func anotherProject(t *testing.T, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "images"), os.DirFS(filepath.Join(checkout(t), "images"))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "images/opensm/rootfs", file), "of tests/kayobe\n")
+	return dir
 }

@@ -69,9 +69,9 @@ func store(t *testing.T) string {
 	return filepath.Join(checkout(t), ".cache/store")
 }
 
-// buildImages builds images into the checkout's store and pushes them into
-// archives beside the images file.
-func buildImages(t *testing.T, file string, names ...string) {
+// buildImages builds images of a project into the checkout's store and pushes
+// them into archives beside the images file.
+func buildImages(t *testing.T, project, file string, names ...string) {
 	t.Helper()
 	labtest.NeedRoot(t, "working containers are made as root")
 	labtest.Need(t, lab.Tool{Name: "mmdebstrap", Package: "mmdebstrap"}, lab.Tool{Name: "runc", Package: "runc"})
@@ -83,10 +83,14 @@ func buildImages(t *testing.T, file string, names ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	common := []string{"-q", "-C", checkout(t), "--store", store(t)}
+	common := []string{"-q", "-C", project, "--store", store(t)}
 	ibforge(t, append(append(common, "build", "--images-file", file), append(flags, names...)...)...)
 	for _, name := range names {
-		ibforge(t, append(common, "push", name, "docker-archive:"+filepath.Join(dir, name+".tar"), "--images-file", file)...)
+		archive := filepath.Join(dir, name+".tar")
+		if err := os.RemoveAll(archive); err != nil { // nothing is added to one that is there
+			t.Fatal(err)
+		}
+		ibforge(t, append(common, "push", name, "docker-archive:"+archive, "--images-file", file)...)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestMultitenant(t *testing.T) { //nolint:tparallel // its parts are paralle
 		}
 		// Kolla's prechecks are for a host on which they are not yet.
 		d.exec("systemctl", "stop", "horizon-80", "horizon-443")
-		prechecks := append([]string{"overcloud", "service", "prechecks"}, r.tags("horizon,loadbalancer")...)
+		prechecks := append(d.page("kayobe overcloud service prechecks"), r.tags("horizon,loadbalancer")...)
 		timed(t, "prechecks", func() { d.kayobe(prechecks...) })
 
 		// The same image where it wants to be.

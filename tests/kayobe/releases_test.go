@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,4 +92,14 @@ func (r release) tags(kolla string) []string {
 		return []string{"--kolla-tags", kolla}
 	}
 	return []string{"--tags", "kolla-ansible,kolla-openstack,config,ibforge," + kolla}
+}
+
+// ours are the arguments that leave of a command that runs Kolla-Ansible nothing
+// but our hook. From Kayobe 20 on --tags is for Kolla-Ansible too, and is not
+// taken beside --kolla-tags.
+func (r release) ours() []string {
+	if major, _, _ := strings.Cut(r.kayobe, "."); slices.Contains([]string{"16", "17", "18", "19"}, major) {
+		return []string{"--tags", "ibforge", "--kolla-tags", "ibforge"}
+	}
+	return []string{"--tags", "ibforge"}
 }

@@ -39,6 +39,8 @@ packages='
 	libumad2sim0       simulates-the-fabric
 	apache2-bin        stands-where-Horizon-stands
 	haproxy            runs-the-example-of-HAProxy-in-Kolla
+	prometheus         promtool-reads-what-Kolla-makes-for-it
+	prometheus-blackbox-exporter  reads-what-Kolla-makes-for-it
 	rsync              Kayobe-copies-inventories-with-it
 	openssh-client     Kayobe-wants-a-key-pair
 '
@@ -146,7 +148,7 @@ install_packages() {
 		say "apt: installing $package: $why"
 	done
 	# containerd comes along with docker.io.
-	newcomers=$(missing docker.io containerd docker-registry opensm haproxy podman)
+	newcomers=$(missing docker.io containerd docker-registry opensm haproxy prometheus prometheus-blackbox-exporter podman)
 	scratch
 	forbid_services
 	# shellcheck disable=SC2086 # package names are words
