@@ -9,6 +9,7 @@ import re
 from ansible.module_utils.compat.version import LooseVersion
 from ansible_collections.ibforge.fabric.plugins.filter.port_conflicts import port_conflicts
 from ansible_collections.ibforge.fabric.plugins.filter.port_map import port_map
+from ansible_collections.ibforge.fabric.plugins.filter.service_state import service_state
 
 DOCUMENTATION = r"""
 name: service_faults
@@ -17,7 +18,7 @@ short_description: Find what keeps a fabric service from running on a host
 version_added: 0.1.0
 description:
   - Gathers all at once, each with its cure.
-positional: seen, state, neighbours, kolla, control
+positional: seen, neighbours, kolla, control
 options:
   _input:
     description: What P(ibforge.fabric.service_plan#filter) gives.
@@ -27,12 +28,8 @@ options:
     description: What M(ibforge.fabric.ib_service_info) found on the host.
     type: dict
     required: true
-  state:
-    description: What P(ibforge.fabric.service_state#filter) makes of both.
-    type: dict
-    required: true
   neighbours:
-    description: Other services that are meant to run on this host too, by the name of their group, each with its C(contract) and C(ports).
+    description: Services that are meant to run on this host, by the name of their group, each with its C(contract) and C(ports). The own one does not count.
     type: dict
     default: {}
   kolla:
@@ -41,7 +38,9 @@ options:
     elements: dict
     default: []
   control:
-    description: Results of M(ansible.builtin.stat) on the control host by path. Not needed where the image and the hooks are on the host.
+    description: >-
+      What is on the control host: C(archive), whether the image's is there, and C(agent), the SHA-256 of the program that hooks sockets.
+      Not needed where the image and the hooks are on the host.
     type: dict
     default: {}
 """
@@ -49,7 +48,7 @@ options:
 EXAMPLES = r"""
 - name: Refuse a host that is not ready
   ansible.builtin.assert:
-    that: (plan | ibforge.fabric.service_faults(found.seen, state)).all | length == 0
+    that: (plan | ibforge.fabric.service_faults(found.seen)).all | length == 0
 """
 
 RETURN = r"""
@@ -102,7 +101,7 @@ def _shared(excludes, plan):
 def _image(plan, seen, control):
     if plan["image_source"] == "present" and seen["engine"]["answers"] and not seen["image"]["present"]:
         return [f"{plan['engine']} has no image with the ID {plan['id']}: load it, or use another ib_service_image_source"]
-    if plan["image_source"] == "archive" and not seen["image"]["present"] and not control.get(plan["archive"], {}).get("exists"):
+    if plan["image_source"] == "archive" and not seen["image"]["present"] and not control.get("archive"):
         return [f"the archive {plan['archive'] or 'of the image'} is not on the control host"]
     return []
 
@@ -156,14 +155,13 @@ def _hooks(plan, seen, state, agent):
     return found + _agent(plan, agent)
 
 
-def _agent(plan, agent):
+def _agent(plan, checksum):
     path = plan["agent"]
     if not path:
         return ["the program ibforge-portmap is not known: pass the file that the builder wrote, such as -e @ibforge-images.yml,"
                 " or set ib_service_portmap_agent"]
-    if not agent.get("exists"):
+    if not checksum:
         return [f'the program {path} is not on the control host: "make build" makes it, or set ib_service_portmap_agent']
-    checksum = agent.get("checksum", "")
     if plan["agent_sha256"] not in ("", checksum):
         return [f"the program {path} has the digest {checksum} instead of {plan['agent_sha256']}: it is of another build than ibforge-images.yml"]
     return []
@@ -187,10 +185,13 @@ def _subnet_managers(plan, seen):
     return found
 
 
-def service_faults(plan, seen, state, neighbours=None, kolla=None, control=None):
+def service_faults(plan, seen, neighbours=None, kolla=None, control=None):
     """Return what keeps a service from running on a host; see DOCUMENTATION."""
-    neighbours, control = neighbours or {}, control or {}
-    hooks = _hooks(plan, seen, state, control.get(plan["agent"], {}))
+    neighbours, control, state = neighbours or {}, control or {}, service_state(plan, seen)
+    if not plan["contract"]:
+        return {"all": plan["faults"] + state["silent"], "hooks": []}
+    neighbours = {group: other for group, other in neighbours.items() if other["contract"]["image"] != plan["contract"]["image"]}
+    hooks = _hooks(plan, seen, state, control.get("agent", ""))
     found = (state["silent"] or _engine(plan, seen)) + _image(plan, seen, control) + _host(plan, seen) + _groups(plan, neighbours)
     if plan["on_host_network"]:
         found += _ports(plan, seen, neighbours, kolla) + (hooks if plan["hooked"] and not state["as_wanted"] else [])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 
 from ansible_collections.ibforge.fabric.plugins.filter.port_map import port_map
 from ansible_collections.ibforge.fabric.plugins.plugin_utils import service_contract
@@ -21,7 +22,7 @@ short_description: Work out what a fabric service's contract and variables ask f
 version_added: 0.1.0
 description:
   - Looks at no host; P(ibforge.fabric.service_state#filter) holds the result against one.
-  - With faults, and without an image, it plans nothing but the files that are looked at.
+  - With faults, and without an image, it plans nothing but a look at the host.
 options:
   _input:
     description: Variables of P(ibforge.fabric.ib_service#role), without their prefix, and C(places), the paths on a host that are the role's own.
@@ -41,7 +42,7 @@ _value:
     - C(faults) of the contract, C(mounts), C(binds), C(ports), C(hooked), the ports that hooks are needed for, C(moved), C(on_host_network), C(limits),
       C(capabilities), C(devices), C(made_of), a digest of all that a container is made of on any host, and what P(ibforge.fabric.service_state#filter) reads
       beside it.
-    - C(volumes), C(files) and C(listened) are what M(ibforge.fabric.ib_service_info) is to look at.
+    - C(wanted) is what M(ibforge.fabric.ib_service_info) is to look at, by its options.
   type: dict
 """
 
@@ -84,10 +85,12 @@ def _of_contract(asked, contract):
         "limits": {**(contract.get("limits") or {}), **asked["limits"]},
         "capabilities": [capability["name"] for capability in contract["capabilities"]],
         "devices": [f"{device['path']}:{device['path']}:{device['permissions']}" for device in devices],
-        "volumes": [mount["source"] for mount in mounts if not mount["bind"]],
-        "listened": [port["listens"] for port in ports] + [port["host"] for port in ports] if on_host_network else [],
+        "wanted": {
+            "volumes": [mount["source"] for mount in mounts if not mount["bind"]], "units": contract.get("units") or [],
+            "health": (contract.get("health") or {}).get("command", []),
+            "files": [mount["source"] for mount in mounts if mount["bind"]] + [device["path"] for device in devices],
+            "ports": [port["listens"] for port in ports] + [port["host"] for port in ports] if on_host_network else []},
     }
-    plan["files"] = plan["binds"] + [device["path"] for device in devices]
     # An image that was pulled keeps the reference by which it came.
     pushed = asked["image"].get("pushed") if asked["image_source"] == "registry" else ""
     plan["made_of"] = digest([asked["image"]["id"], pushed, contract, mounts, plan["devices"], plan["limits"]] + [asked[name] for name in MADE_OF])
@@ -101,9 +104,15 @@ def service_plan(asked):
     plan["id"], plan["archive"] = image.get("id", ""), image.get("archive") or ""
     plan["faults"] = service_contract.faults(asked) if image or asked["image_needed"] else []
     nothing = {"contract": {}, "mounts": [], "binds": [], "ports": [], "hooked": [], "moved": False, "on_host_network": False, "limits": {},
-               "capabilities": [], "devices": [], "volumes": [], "listened": [], "files": [], "made_of": ""}
+               "capabilities": [], "devices": [], "made_of": "", "wanted": {"volumes": [], "units": [], "health": [], "files": [], "ports": []}}
     plan.update(_of_contract(asked, image["contract"]) if image and not plan["faults"] else nothing)
-    plan["files"] += [path for name, path in sorted(asked["places"].items())]
+    places, wanted = asked["places"], plan["wanted"]
+    wanted["files"] += [path for _name, path in sorted(places.items())] + asked["files"]
+    wanted.update(
+        name=asked["name"], image=plan["id"], contents=[places["port_map"]] + asked["contents"],
+        containers=asked["foreign_containers"] + ([asked["adopt"]["container"]] if asked["adopt"] else []),
+        kernel_modules=not asked["omit_devices"], infiniband=not asked["omit_devices"],
+        port_map_dir=posixpath.dirname(places["port_map"]), port_map=places["port_map"], agent=places["agent"] if plan["hooked"] else "")
     return plan
 
 

@@ -39,7 +39,8 @@ RETURN = r"""
 _value:
   description:
     - C(cgroup) (C(parent), C(path), C(slice), C(volume)), C(port_map) with its C(port_map_digest), C(labels), C(definition), C(with_quadlet), C(has_unit).
-    - C(silent), C(differences), C(map_faults) and C(unit_faults) are lists of sentences; C(ports_in_force), C(as_defined) and C(as_wanted) are booleans.
+    - C(silent), C(differences), C(map_faults) and C(unit_faults) are lists of sentences, and C(faults) is all that is wrong with a service that
+      should be at work. C(ports_in_force), C(as_defined) and C(as_wanted) are booleans.
   type: dict
 """
 
@@ -171,6 +172,7 @@ def service_state(plan, seen):
     state["definition"] = digest([plan["made_of"], state["cgroup"], state["labels"]])
     state["differences"] = _differences(plan, state, container)
     state["map_faults"] = _map_faults(plan, state, seen)
+    state["faults"] = (plan["faults"] + state["silent"]) or state["differences"] + state["map_faults"] + state["unit_faults"]
     state["ports_in_force"] = _ports_in_force(plan, state, seen)
     state["as_defined"] = _as_defined(plan, state, container)
     state["as_wanted"] = (

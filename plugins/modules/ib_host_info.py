@@ -116,7 +116,7 @@ import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ibforge.fabric.plugins.module_utils import engine
+from ansible_collections.ibforge.fabric.plugins.module_utils import engine, infiniband
 from ansible_collections.ibforge.fabric.plugins.module_utils.host import free, read
 
 STRINGS = {"type": "list", "elements": "str", "default": []}
@@ -124,11 +124,6 @@ OPTIONS = {
     "modules": STRINGS, "process": {"type": "str", "default": "opensm"}, "units": STRINGS, "containers": STRINGS,
     "paths": {"type": "list", "elements": "path", "default": []}, "root": {"type": "path", "default": "/"},
 }
-
-# PCI-SIG's number of Mellanox, and the classes of its adapters: network
-# controllers, and ConnectX-2's "InfiniBand serial bus" (pci.ids).
-VENDOR = "0x15b3"
-CLASSES = ("0x02", "0x0c06")
 
 
 class Timex(ctypes.Structure):
@@ -145,50 +140,6 @@ def clock():
     # kernel's include/linux/timex.h). STA_UNSYNC is no sign: chrony without
     # rtcsync keeps it set. timedatectl goes by the error too.
     return {"date": time.strftime("%Y-%m-%d", now), "year": now.tm_year, "synchronised": timex.maxerror < 16000000}
-
-
-def adapters(root):
-    found = []
-    for path in sorted(glob.glob(root + "/sys/bus/pci/devices/*")):
-        # A virtual function of this host (it has a physfn) may be a guest's.
-        if read(path + "/vendor").strip() != VENDOR or not read(path + "/class").startswith(CLASSES) or os.path.lexists(path + "/physfn"):
-            continue
-        driver = os.path.basename(os.readlink(path + "/driver")) if os.path.islink(path + "/driver") else ""
-        found.append({"address": os.path.basename(path), "driver": driver})
-    return found
-
-
-def guid(text):
-    """Return a GUID as OpenSM writes it, of a GID's lower half or a kernel's GUID."""
-    return "0x" + "".join(text.strip().split(":")[-4:])
-
-
-def number(text):
-    return int(text.strip() or "0", 0)
-
-
-def word(text):
-    """Return the name of a state such as "4: ACTIVE"."""
-    return text.split(":")[-1].strip()
-
-
-def ports(root):
-    """Return the ports, as Documentation/ABI/stable/sysfs-class-infiniband of Linux describes them."""
-    nodes = {}
-    for path in glob.glob(root + "/sys/class/infiniband_mad/*/ibdev"):
-        name = path.split("/")[-2]
-        if os.path.exists(root + "/dev/infiniband/" + name):
-            nodes[name[:4], read(path).strip(), number(read(os.path.dirname(path) + "/port"))] = "/dev/infiniband/" + name
-    found = []
-    for path in glob.glob(root + "/sys/class/infiniband/*/ports/*"):
-        device, port = path.split("/")[-3], number(os.path.basename(path))
-        found.append({
-            "device": device, "port": port, "port_guid": guid(read(path + "/gids/0")), "node_guid": guid(read(path + "/../../node_guid")),
-            "state": word(read(path + "/state")), "physical_state": word(read(path + "/phys_state")), "rate": read(path + "/rate").strip(),
-            "link_layer": read(path + "/link_layer").strip(), "lid": number(read(path + "/lid")), "sm_lid": number(read(path + "/sm_lid")),
-            "umad": nodes.get(("umad", device, port), ""), "issm": nodes.get(("issm", device, port), ""),
-        })
-    return sorted(found, key=lambda p: (p["device"], p["port"]))
 
 
 def modules(root, names):
@@ -247,7 +198,7 @@ def look_at_engine(wanted, found):
 
 def look(wanted):
     root = wanted["root"].rstrip("/")
-    found = {"adapters": adapters(root), "ports": ports(root), "modules": modules(root, wanted["modules"]), "clock": clock(),
+    found = {"adapters": infiniband.adapters(root), "ports": infiniband.ports(root), "modules": modules(root, wanted["modules"]), "clock": clock(),
              "processes": processes(root, wanted["process"])}
     found["units"] = units(root, wanted["units"], [process["unit"] for process in found["processes"]])
     look_at_engine(wanted, found)

@@ -16,10 +16,16 @@ description:
   - What cannot be found out is empty. That the engine does not answer is a result and no failure.
 author: the ibforge authors (!UNKNOWN)
 options:
+  plan:
+    description:
+      - What P(ibforge.fabric.service_plan#filter) gives. Its C(wanted) stands in place of the options of these names.
+      - It is returned as it is, so that it is worked out once.
+    type: dict
+    default: {}
   name:
-    description: Name of the service's container.
+    description: Name of the service's container. Needed without O(plan).
     type: str
-    required: true
+    default: ""
   image:
     description: The image's ID. Whether the engine has it is looked up where it is given.
     type: str
@@ -62,6 +68,14 @@ options:
     description: Whether to list the kernel's modules.
     type: bool
     default: false
+  infiniband:
+    description: Whether to list the InfiniBand adapters and ports.
+    type: bool
+    default: false
+  root:
+    description: Directory that C(/sys) and C(/dev) of these are looked for in.
+    type: path
+    default: /
   kernel_files:
     description: Where the kernel's release and the mounts are read.
     type: list
@@ -114,6 +128,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+plan:
+  description: O(plan).
+  returned: always
+  type: dict
 seen:
   description: What was found.
   returned: always
@@ -152,6 +170,9 @@ seen:
     kernel:
       description: C(release), C(modules), whether there is a C(cgroup2) tree, and the C(ephemeral) ports.
       type: dict
+    infiniband:
+      description: C(adapters) and C(ports) as M(ibforge.fabric.ib_host_info) gives them, empty where nobody asks.
+      type: dict
     systemd:
       description: Whether systemd runs the host.
       type: bool
@@ -186,7 +207,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ibforge.fabric.plugins.module_utils import engine, host
+from ansible_collections.ibforge.fabric.plugins.module_utils import engine, host, infiniband
 from ansible_collections.ibforge.fabric.plugins.module_utils.listeners import listeners
 
 # contract.Label of the builder.
@@ -194,9 +215,10 @@ CONTRACT = "io.ibforge.runtime"
 
 STRINGS = {"type": "list", "elements": "str", "default": []}
 OPTIONS = {
-    "name": {"type": "str", "required": True}, "image": {"type": "str", "default": ""}, "label": {"type": "str", "default": "io.ibforge.excludes"},
+    "plan": {"type": "dict", "default": {}}, "name": {"type": "str", "default": ""}, "image": {"type": "str", "default": ""},
+    "label": {"type": "str", "default": "io.ibforge.excludes"},
     "containers": STRINGS, "volumes": STRINGS, "units": STRINGS, "health": STRINGS, "files": STRINGS, "contents": STRINGS, "boot_units": STRINGS,
-    "kernel_modules": {"type": "bool", "default": False},
+    "kernel_modules": {"type": "bool", "default": False}, "infiniband": {"type": "bool", "default": False}, "root": {"type": "path", "default": "/"},
     "kernel_files": {"type": "list", "elements": "path", "default": ["/proc/sys/kernel/osrelease", "/proc/self/mounts"]},
     "process": {"type": "str", "default": ""},
     "ports": {"type": "list", "elements": "int", "default": []},
@@ -243,13 +265,17 @@ def ask_agent(module, program, port_map):
 
 
 def look(module):
-    wanted = module.params
+    wanted = dict(module.params, **module.params["plan"].get("wanted", {}))
+    if not wanted["name"]:
+        module.fail_json(msg="name is missing, the name of the container to look at, and so is a plan that has it")
+    root = wanted["root"].rstrip("/")
     release, mounts = (host.read(path).strip() for path in wanted["kernel_files"])
     found = look_at_engine(wanted)
     found.update(
         kernel={"release": release, "modules": host.modules(release) if wanted["kernel_modules"] else [],
                 "cgroup2": any(line.split()[2:3] == ["cgroup2"] for line in mounts.splitlines()),
                 "ephemeral": host.read("/proc/sys/net/ipv4/ip_local_port_range")},
+        infiniband={"adapters": infiniband.adapters(root), "ports": infiniband.ports(root)} if wanted["infiniband"] else {"adapters": [], "ports": []},
         systemd=os.path.isdir("/run/systemd/system"),  # sd_booted(3)
         files={path: host.stat(path) for path in wanted["files"]},
         contents={path: host.read(path) for path in wanted["contents"]},
@@ -263,7 +289,7 @@ def look(module):
 
 def main():
     module = AnsibleModule(dict(engine.ARGUMENTS, **OPTIONS), supports_check_mode=True)
-    module.exit_json(changed=False, seen=look(module))
+    module.exit_json(changed=False, seen=look(module), plan=module.params["plan"])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ ASKED = {
     "name": "ib_opensm", "image": {"id": ID, "contract": CONTRACT}, "image_needed": True, "image_source": "present", "engine": "docker", "docker_host": "unix:///sock",
     "podman": "podman", "restart_policy": "unless-stopped", "environment": {}, "labels": {}, "extra_volumes": [], "host_directories": {},
     "omit_devices": False, "limits": {}, "ports": {}, "system_container": False, "agent": "/agent", "agent_sha256": "a5", "log_max_size": "10m",
-    "log_max_files": 3, "stop_seconds": 30, "adopt": {}, "places": PLACES}
+    "log_max_files": 3, "stop_seconds": 30, "adopt": {}, "places": PLACES, "files": ["/more"], "contents": ["/read"], "foreign_containers": ["theirs"]}
 
 
 def changed(base, changes):
@@ -41,7 +41,7 @@ def seen(filters):
     def of(plan, **changes):
         there = {PLACES["port_map"]: plan["moved"], PLACES["agent"]: bool(plan["hooked"]), PLACES["agent_unit"]: bool(plan["hooked"]),
                  PLACES["quadlet"]: plan["engine"] == "podman"}
-        files = {path: {"exists": there.get(path, path not in PLACES.values()), "sha256": "a5" if path == PLACES["agent"] else ""} for path in plan["files"]}
+        files = {path: {"exists": there.get(path, path not in PLACES.values()), "sha256": "a5" if path == PLACES["agent"] else ""} for path in plan["wanted"]["files"]}
         found = {
             "engine": {"answers": True, "msg": "", "version": "28.0", "cgroup_version": 1, "cgroup_driver": "cgroupfs", "limits": [], "containerd_images": False},
             "container": {"exists": True, "id": "f" * 64, "running": True, "status": "running", "exit_code": 0, "error": "", "image": plan["id"], "privileged": False,
@@ -69,28 +69,33 @@ def state(filters):
 @pytest.fixture
 def faults(filters, state):
     def of(plan, seen, **more):
-        return filters("service_faults")(plan, seen, state(plan, seen), **more)
+        return filters("service_faults")(plan, seen, **more)
     return of
 
 
 def test_plan_of_no_image(plan, state, seen):
     empty = plan(image={}, image_needed=False)
-    assert empty["faults"] == [] and sorted(empty["files"]) == sorted(PLACES.values())
+    assert empty["faults"] == [] and sorted(empty["wanted"]["files"]) == sorted([*PLACES.values(), "/more"])
     # An engine is asked to remove what it is not known how it was made.
     assert not state(empty, seen(empty))["as_wanted"]
 
 
 def test_plan(plan):
-    found = plan(image__contract__ports=PORTS, host_directories={"log": "/srv/log"}, limits={"pids": 7}, ports={PORTS[0]["name"]: 9443})
+    found = plan(image__contract__ports=PORTS, host_directories={"log": "/srv/log"}, limits={"pids": 7}, ports={PORTS[0]["name"]: 9443}, adopt={"container": "old"})
     assert found["faults"] == []
-    assert found["binds"] == ["/etc/ibforge/opensm", "/srv/log"] and found["volumes"] == ["ibforge_opensm_cache"]
+    assert found["binds"] == ["/etc/ibforge/opensm", "/srv/log"] and found["wanted"]["volumes"] == ["ibforge_opensm_cache"]
     assert [mount["target"] for mount in found["mounts"]] == ["/etc/opensm:ro", "/var/cache/opensm:rw", "/var/log/opensm:rw"]
     assert found["limits"] == {"pids": 7} and found["ports"][0]["host"] == 9443
     assert found["moved"] and {port["via"] for port in found["hooked"] if not port["guarded"]} <= {"socket"}
-    assert set(found["listened"]) == {port[key] for port in found["ports"] for key in ("listens", "host")}
-    assert "/dev/infiniband" in found["files"]
+    assert set(found["wanted"]["ports"]) == {port[key] for port in found["ports"] for key in ("listens", "host")}
+    assert "/dev/infiniband" in found["wanted"]["files"] and found["wanted"]["infiniband"] and found["wanted"]["kernel_modules"]
+    assert {key: found["wanted"][key] for key in ("name", "image", "contents", "containers", "units", "agent", "port_map_dir")} == {
+        "name": "ib_opensm", "image": ID, "contents": ["/place/port_map", "/read"], "containers": ["theirs", "old"], "units": ["opensm-ports.service"],
+        "agent": "/place/agent", "port_map_dir": "/place"}
+    assert found["wanted"]["health"] == ["/usr/libexec/ibforge/opensm-health"]
     omitted = plan(omit_devices=True)
-    assert omitted["devices"] == [] and "/dev/infiniband" not in omitted["files"] and not omitted["moved"] and omitted["listened"] == []
+    assert omitted["devices"] == [] and "/dev/infiniband" not in omitted["wanted"]["files"] and not omitted["moved"] and omitted["wanted"]["ports"] == []
+    assert not omitted["wanted"]["infiniband"] and omitted["wanted"]["agent"] == ""
 
 
 @pytest.mark.parametrize("changes,words", [
@@ -112,6 +117,16 @@ def test_faulty_contract(plan, changes, words):
     assert all(word in fault for word, fault in zip(words, found["faults"]))
     # Nothing stands on it.
     assert found["contract"] == {} and found["mounts"] == [] and found["made_of"] == ""
+
+
+def test_faulty_contract_on_a_host(plan, seen, state, faults):
+    """It is told with what else is known without it."""
+    planned = plan(image__contract__version=2)
+    host = seen(planned, engine__answers=False)
+    want = ["carries Runtime contract version 2", "docker does not answer"]
+    for found in (state(planned, host)["faults"], faults(planned, host)["all"]):
+        assert [word in fault for word, fault in zip(want, found)] == [True, True], found
+    assert not state(planned, seen(planned))["as_wanted"]
 
 
 @pytest.mark.parametrize("asked", [{}, {"image__contract__ports": PORTS}, {"engine": "podman"}, {"limits": {"pids": 9}}], ids=str)
@@ -231,7 +246,7 @@ def test_own_processes(plan, seen, faults):
 def test_hooks(plan, seen, faults):
     planned = plan(image__contract__ports=PORTS)
     host = seen(planned, container__exists=False, engine__cgroup_driver="systemd", systemd=False, kernel__release="5.7.1", kernel__cgroup2=False)
-    found = faults(planned, host, control={"/agent": {"exists": True, "checksum": "b6"}})
+    found = faults(planned, host, control={"agent": "b6"})
     assert found["all"] == found["hooks"]
     words = ["Linux 5.7.1 is too old", "no cgroup v2 tree is mounted", "systemd does not run this host", "has the digest b6 instead of a5"]
     assert [word in fault for word, fault in zip(words, found["hooks"])] == [True] * 4, found
@@ -240,6 +255,7 @@ def test_hooks(plan, seen, faults):
 def test_neighbours(plan, seen, faults):
     planned = plan(image__contract__ports=PORTS)
     other = {**CONTRACT, "image": "ufm", "ports": [dict(PORTS[0], name="ui", host=5)]}
-    found = faults(planned, seen(planned), neighbours={"ib_ufm": {"contract": other, "ports": {"ui": PORTS[0]["host"]}}})["all"]
+    found = faults(planned, seen(planned), neighbours={"ib_opensm": {"contract": CONTRACT, "ports": {}},
+                                                       "ib_ufm": {"contract": other, "ports": {"ui": PORTS[0]["host"]}}})["all"]
     assert "the host is in the group ib_ufm, whose service is a subnet-manager too" in found[0]
     assert "ib_ufm has it for its port ui" in found[1] and len(found) == 2
