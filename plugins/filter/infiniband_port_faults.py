@@ -11,8 +11,8 @@ short_description: Find what keeps a subnet manager from the InfiniBand ports of
 version_added: 0.1.0
 description:
   - Holds the ports that are asked for against those that the host has, and names all faults at once, each with its cure.
-  - Without any that is asked for, one InfiniBand port that is up is enough.
-positional: wanted, states, simulated, missing_modules
+  - Without any that is asked for, one InfiniBand port that is up is enough, or all have to be up that are there.
+positional: wanted, states, simulated, missing_modules, choice
 options:
   _input:
     description: C(adapters) and C(ports) as M(ibforge.fabric.ib_host_info) gives them.
@@ -36,6 +36,12 @@ options:
     type: list
     elements: str
     default: []
+  choice:
+    description:
+      - Name of the variable that chooses ports, where without a choice all InfiniBand ports are served.
+      - One that is not up is a fault then, and to choose is a cure.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -98,7 +104,7 @@ def _none(seen, missing_modules, simulated):
     return f"no InfiniBand port: {why}"
 
 
-def infiniband_port_faults(seen, wanted, states, simulated, missing_modules=()):
+def infiniband_port_faults(seen, wanted, states, simulated, missing_modules=(), choice=""):
     """Return what is wrong with a host's ports; see DOCUMENTATION."""
     infiniband = [port for port in seen["ports"] if port["link_layer"] == "InfiniBand"]
     asked = {str(guid).lower(): place for place, guids in wanted.items() for guid in guids}
@@ -109,9 +115,10 @@ def infiniband_port_faults(seen, wanted, states, simulated, missing_modules=()):
         faults.append(_none(seen, missing_modules, simulated))
     looked = [port for port in infiniband if not asked or port["port_guid"] in asked]
     down = [port for port in looked if states and port["state"] not in states]
-    if asked or len(down) == len(looked):
+    if asked or choice or len(down) == len(looked):
+        instead = f", or name the ports to serve in {choice}" if choice and not asked and len(down) < len(looked) else ""
         faults += [f"{_name(port)} ({port['port_guid']}) is {port['state']}, {port['physical_state']}: "
-                   + CURES.get(port["physical_state"], OTHER_CURE).format(**port) for port in down]
+                   + CURES.get(port["physical_state"], OTHER_CURE).format(**port) + instead for port in down]
     return faults
 
 

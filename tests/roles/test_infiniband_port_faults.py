@@ -54,6 +54,17 @@ def test_no_port(filters, adapters, missing, want):
     assert fault.startswith("no InfiniBand port: ") and want in fault
 
 
+def test_all_ports_are_served(filters):
+    def faults(ports, wanted=()):
+        return filters("infiniband_port_faults")({"adapters": [], "ports": ports}, {"here": wanted}, UP, "x_simulated", [], "x_ports")
+    assert faults([PORT, DOWN]) == [f"mlx5_0 port 2 ({SECOND}) is DOWN, Polling: connect its cable, and see that the switch at the other end is on,"
+                                    " or name the ports to serve in x_ports"]
+    assert faults([PORT, DOWN], [FIRST]) == faults([PORT, ETHERNET]) == []
+    # There is nothing to choose.
+    fault, = faults([DOWN])
+    assert "x_ports" not in fault
+
+
 def test_no_state_is_judged(filters):
     assert filters("infiniband_port_faults")({"adapters": [], "ports": [DOWN]}, {"here": [SECOND]}, [], "x_simulated") == []
 
@@ -66,6 +77,7 @@ UNKNOWN = f"ib_opensm_port_guids: no InfiniBand port of this host has the GUID {
 # first of which says how many faults there are.
 CASES = {
     "ready": (READY, {}, []),
+    "all-ports": (READY | DEAD, {}, ["(1)", f"mlx5_0 port 2 ({SECOND}) is DOWN, Disabled", "or name the ports to serve in ib_opensm_port_guids"]),
     "given": (READY | DEAD, {"ib_opensm_port_guids": [FIRST]}, []),
     "unknown": (READY, {"ib_opensm_port_guids": [FIRST, OTHER]}, ["(1)", UNKNOWN]),
     "deploy": (READY, {"ib_opensm_port_guids": [OTHER], "ib_opensm_action": "deploy"}, ["(1)", UNKNOWN]),

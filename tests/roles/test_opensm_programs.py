@@ -16,8 +16,7 @@ echo "${0##*/} $*" >>"$FAKES/calls"
 %s
 """
 FAKES = {
-    "ibstat": f'[ "$1" != -p ] || {{ echo {OWN}; exit; }}\n'
-              f"printf \"CA 'mlx5_0'\\n\\tPort 1:\\n\\t\\tState: Active\\n\\t\\tBase lid: 3\\n\\t\\tPort GUID: {OWN}\\n\"",
+    "ibstat": f"printf \"CA 'mlx5_0'\\n\\tPort 1:\\n\\t\\tState: Active\\n\\t\\tBase lid: 3\\n\\t\\tPort GUID: {OWN}\\n\\t\\tLink layer: InfiniBand\\n\"",
     # A MAD is lost now and then: the first answer never comes.
     "sminfo": 'mkdir "$FAKES/lost" 2>/dev/null && exit 1\ncase "$*" in *" 3") echo "state 2 $(cat "$FAKES/own")"; exit;; esac\n[ -s "$FAKES/master" ] || { echo "query failed"; exit 1; }\n'
               'echo "sminfo: sm lid 7 sm guid $(cat "$FAKES/master"), activity count 9 priority 14 state 3 SMINFO_MASTER"',
@@ -154,6 +153,19 @@ def test_leading_zeros_make_no_other_port(port):
     port.active()
     port.sees("0x2c903000e0b72")
     assert f"port {short}: master" in port.run("opensm-health").stdout
+
+
+def test_an_ethernet_port_is_not_served(port):
+    ibstat = port.programs / "ibstat"
+    ethernet = "0xe41d2dfffe8e1a5b"
+    ibstat.write_text(ibstat.read_text() + f'\nprintf "\\tPort 2:\\n\\t\\tPort GUID: {ethernet}\\n\\t\\tLink layer: Ethernet\\n"\n')
+    port.active()
+    port.sees(OWN)
+    done = port.run("opensm-health")
+    assert done.returncode == 0 and f"port {OWN}: master" in done.stdout and ethernet not in done.stdout, done.stdout
+    ibstat.write_text("#!/bin/sh\necho no /dev/infiniband\nexit 1\n")
+    done = port.run("opensm-health")
+    assert done.returncode == 1 and "ibstat: no /dev/infiniband" in done.stdout, done.stdout
 
 
 def test_health_says_why_nothing_runs(port):
