@@ -67,6 +67,9 @@ func (b *bench) deployed(ctx context.Context, c *cloud) (d *duo, stop func(conte
 		return engines[place].Client().ContainerKill(ctx, "ib_opensm", "KILL")
 	}
 	d.start = func(ctx context.Context, place string) error {
+		if err := d.fabric.Bury(ctx, place); err != nil {
+			return err
+		}
 		return engines[place].Client().ContainerStart(ctx, "ib_opensm", container.StartOptions{})
 	}
 	d.log = func(ctx context.Context, place string) (string, error) { return logOf(ctx, engines[place]) }

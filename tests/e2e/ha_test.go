@@ -19,6 +19,10 @@ const failoverLimit = 2500 * time.Millisecond
 
 // The standby takes over in time, every time, and no port loses a partition.
 func TestFailover(t *testing.T) {
+	timed := os.Getenv(matrixEnv) != ""
+	if !timed {
+		t.Parallel()
+	}
 	p := newPair(t)
 	tenants, err := site.Site{Fabric: p.fabric}.Tenants(t.Context())
 	if err != nil {
@@ -39,7 +43,7 @@ func TestFailover(t *testing.T) {
 		took := p.becameMaster("ctl2").Sub(killed)
 		t.Logf("failover %d: %s", i+1, took.Round(time.Millisecond))
 		// Beside other tests a clock proves nothing; make test-matrix has it run alone.
-		if os.Getenv(matrixEnv) != "" && took > failoverLimit {
+		if timed && took > failoverLimit {
 			t.Errorf("the standby was master %s after the master was killed, and may take %s", took, failoverLimit)
 		}
 		if err := p.awaitMaster("ctl2"); err != nil {

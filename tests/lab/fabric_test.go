@@ -79,6 +79,37 @@ func TestFabricPartitions(t *testing.T) {
 	}
 }
 
+// A subnet manager that was killed leaves its port's IsSM bit, until it is
+// buried; one that lives stays.
+func TestFabricBuries(t *testing.T) {
+	f := labtest.Fabric(t, lab.FabricOptions{})
+	ctx := limited(t)
+	isSM := func() bool {
+		t.Helper()
+		out, err := f.Exec(ctx, "Hca1", "smpquery", "-D", "portinfo", "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(out), "IsSM\n")
+	}
+	sm := labtest.OpenSM(t, f, "Hca1")
+	if _, err := f.WaitMaster(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Bury(ctx, "Hca1"); err == nil || !strings.Contains(err.Error(), "lives") || !isSM() {
+		t.Fatalf("burying one that lives: %v, IsSM is %t", err, isSM())
+	}
+	if err := sm.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if !isSM() {
+		t.Fatal("the simulator has noticed by itself: there is no need to bury")
+	}
+	if err := f.Bury(ctx, "Hca1"); err != nil || isSM() {
+		t.Fatalf("burying one that was killed: %v, IsSM is %t", err, isSM())
+	}
+}
+
 // awaitPKeys waits until a host's port has exactly this partition table.
 func awaitPKeys(t *testing.T, f *lab.Fabric, node string, want []uint16) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -93,6 +94,26 @@ func (f *Fabric) master(ctx context.Context) (SMInfo, error) {
 		return SMInfo{}, fmt.Errorf("%w: a link is not active: %s", errNotYet, link)
 	}
 	return sm, nil
+}
+
+// Bury makes the simulator notice that subnet managers on a host were killed,
+// as one should before the next one starts there. It sees a client's end only
+// when it sends it something. Until then the port keeps its IsSM bit, so that
+// the next subnet manager is not announced by trap 144; and when the old one is
+// noticed at last, the bit is taken from the next one, whom the others then do
+// not find (disconnect_client in ibsim's ibsim.c). The error says so if a
+// subnet manager lives on the host.
+func (f *Fabric) Bury(ctx context.Context, host string) error {
+	// A route of no hops ends at the host's own port; of the three tries, each
+	// finds one that is dead.
+	out, err := f.Exec(ctx, host, "sminfo", "-D", "-t", "200", "0")
+	switch {
+	case strings.Contains(string(out), "iberror: failed: query"):
+		return nil
+	case err == nil:
+		return fmt.Errorf("lab: a subnet manager lives on host %q: %s", host, bytes.TrimSpace(out))
+	}
+	return err
 }
 
 // PKeys returns the partition table of a node's port by index, without the
