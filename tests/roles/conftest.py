@@ -45,8 +45,8 @@ def commands(home, collections):
         "ANSIBLE_HOME": str(home),
     }
 
-    def run(command, *arguments, cwd=HERE):
-        done = subprocess.run([BIN / command, *arguments], cwd=cwd, env=environment,
+    def run(command, *arguments, cwd=HERE, env=None):
+        done = subprocess.run([BIN / command, *arguments], cwd=cwd, env={**environment, **(env or {})},
                               text=True, capture_output=True, check=False)
         assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stderr
         return done

@@ -112,3 +112,34 @@ def test_installed_artifact_works(installed, tmp_path):
         assert engine.changes == []
     assert "ansible_collections/ibforge/fabric/roles/ib_service/tasks" in done.stdout
     assert f"{ROOT}/roles" not in done.stdout and not list((tmp_path / "empty").iterdir())
+
+
+def test_installs_from_git(artifact, tmp_path):
+    """The page's line, with git told of a repository of these files in the place of the public one."""
+    page = (ROOT / "docs" / "kayobe.md").read_text()
+    lines = [line for line in page.splitlines() if line.startswith("ansible-galaxy collection install git+")]
+    assert len(lines) == 1
+    url = lines[0].partition("git+")[2]
+    repository = tmp_path / "repository"
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for name in (name for name in listed if name and (ROOT / name).is_file()):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, repository / name)
+    git(repository, "init", "-q")
+    git(repository, "add", "--all")
+    git(repository, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "-q", "-m", "all")
+
+    ansible = commands(tmp_path / "home", tmp_path)
+    done = ansible(*lines[0].split(), "--offline", "-p", str(tmp_path), cwd=tmp_path, env={
+        "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf", "GIT_CONFIG_VALUE_0": url})
+    assert done.returncode == 0, done.stdout + done.stderr
+    home = tmp_path / "ansible_collections" / "ibforge" / "fabric"
+    with tarfile.open(artifact) as archive:
+        members = {member.name for member in archive.getmembers() if not member.isdir()}
+    assert {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()} == members
+
+
+def git(directory, *arguments):
+    done = subprocess.run(["git", "-C", directory, *arguments], text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
